@@ -38,6 +38,10 @@ type Target interface {
 	Section(name string) (Section, bool)
 	// Context returns the layout of the context of programs of type p attached as attach.
 	Context(p *ProgType, attach uint32) Context
+	// StructAccess says what an access of size bytes at offset off through a pointer
+	// of the given kind does: SockCommon, Sock, TCPSock, XDPSock, FlowKeys, TPBuffer.
+	// ok is false where it is refused, and for every other kind.
+	StructAccess(kind ValueKind, off int64, size int, write bool) (f Field, ok bool)
 	// Limits are the platform's resource limits.
 	Limits() Limits
 	// GPLCompatible reports whether a licence string allows GPL-only helpers.
@@ -71,6 +75,8 @@ type ProgType struct {
 	LegacyPacketLoads bool
 	// Tracing: a tracing type: no spin locks, no timers.
 	Tracing bool
+	// SpinLocks: programs may take spin locks.
+	SpinLocks bool
 	// BTFContext: the context is an array of 8-byte arguments typed by BTF.
 	BTFContext bool
 	// RawContext: the context is RawContext words of 8 bytes that read as
@@ -87,6 +93,8 @@ type ProgType struct {
 type ExitRange struct {
 	Any      bool
 	Min, Max int64
+	// Low32: only the low half of R0 is compared, read as signed.
+	Low32 bool
 }
 
 // Context is the layout of a context (V4, V26).
@@ -201,15 +209,21 @@ type Helper struct {
 	// RetMaybeNull: the result has to be tested first. RetReadOnly: its memory must not be written.
 	RetMaybeNull, RetReadOnly bool
 	RetBTF                    string
-	GPLOnly                   bool
-	PacketArgs                bool // memory arguments may be packet memory
-	MightSleep                bool
-	Fastcall                  bool // bpf_fastcall: R1-R5 survive unless they are arguments' registers as the contract says
-	ChangesPacket             bool // packet pointers die (H3)
-	Acquire                   bool // the result is a reference that must be released
+	// RetTrusted: a BTFPointer result is trusted.
+	RetTrusted bool
+	// DerivedFrom is the number (1..5) of the argument whose object the result
+	// belongs to and with whose reference it dies (socket casts, dynptr slices), or 0.
+	DerivedFrom   int
+	GPLOnly       bool
+	PacketArgs    bool // memory arguments may be packet memory
+	MightSleep    bool
+	Fastcall      bool // bpf_fastcall: R1-R5 survive unless they are arguments' registers as the contract says
+	ChangesPacket bool // packet pointers die (H3)
+	Acquire       bool // the result is a reference that must be released
 	// ResultMax bounds a scalar result: 0 unknown; else the result is in [ResultMin, ResultMax].
 	ResultMin, ResultMax int64
-	// ResultMaxArg: the result is at most the value of the size argument with this number (1..5), and may be negative.
+	// ResultMaxArg: the result is at most the value of the size argument with this
+	// number (1..5), and at least ResultMin, which is negative.
 	ResultMaxArg int
 	// Maps lists the map types a map argument may have; nil where any is allowed.
 	Maps []string
@@ -247,13 +261,21 @@ type MapType struct {
 	LookupReadOnly bool
 	// LookupAcquires: lookup returns a reference (sockmap, sockhash).
 	LookupAcquires bool
-	// DirectValue: LD_IMM64 may take the address of a value.
+	// DirectValue: LD_IMM64 may take the address of a value, if MaxEntries is 1.
 	DirectValue bool
 	// ArrayIndexed: the key is an index below MaxEntries and a lookup in range never fails.
 	ArrayIndexed bool
 	// PerCPU: each CPU has its own value.
 	PerCPU bool
-	Since  Version
+	// Value is what an ArgMapValue of this type must be: ArgMapValue, or
+	// ArgBTFSockCommon (sockmap, sockhash); NoArg where no value passes through a helper.
+	Value ArgKind
+	// PeekUninit: map_peek_elem only writes its value argument (queue, stack); without
+	// it the value has to be initialised although the prototype says Uninit (bloom_filter).
+	PeekUninit bool
+	// Sleepable: sleepable programs may use this type (V44).
+	Sleepable bool
+	Since     Version
 }
 
 // Section says what a section name stands for.

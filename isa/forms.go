@@ -1,7 +1,5 @@
 package isa
 
-import "strconv"
-
 // The table of instruction forms. A form is an opcode with one meaning: DIV is
 // four forms (width, signedness), CALL is three. Validation, register use,
 // conformance groups and both directions of the text syntax read this table, so
@@ -141,7 +139,7 @@ func (t *formTable) addALU(class uint8, suffix string, base, divmul Group) {
 		if n == 32 && class == ClassALU {
 			break // a 32-bit move of 32 bits extends nothing
 		}
-		mov.name, mov.off = "movsx"+strconv.Itoa(int(n))+suffix, is(n)
+		mov.name, mov.off = "movsx"+itoa(n)+suffix, is(n)
 		t.add(mov)
 	}
 	t.add(form{op: class | CodeNEG, syn: synNeg, name: "neg" + suffix, dst: upd, group: base})
@@ -178,7 +176,7 @@ func (t *formTable) addEnd() {
 			if n == 64 {
 				g = Base64
 			}
-			t.add(form{op: e.op, syn: synEnd, name: e.name + strconv.Itoa(int(n)), dst: upd, imm: is(n), group: g, need: e.need})
+			t.add(form{op: e.op, syn: synEnd, name: e.name + itoa(n), dst: upd, imm: is(n), group: g, need: e.need})
 		}
 	}
 }

@@ -1,0 +1,344 @@
+package btfcheck
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// FieldKind is a kind of special field: a part of a map value or of an
+// allocated object that only helpers and kfuncs may touch.
+type FieldKind uint8
+
+// The special fields.
+const (
+	FieldNone FieldKind = iota
+	FieldSpinLock
+	FieldResSpinLock
+	FieldTimer
+	FieldWorkqueue
+	FieldTaskWork
+	FieldListHead
+	FieldListNode
+	FieldRBRoot
+	FieldRBNode
+	FieldRefcount
+	FieldKptrUntrusted
+	FieldKptr
+	FieldPercpuKptr
+	FieldUptr
+)
+
+// fieldRow describes a special field that is recognised by its struct's name.
+type fieldRow struct {
+	kind        FieldKind
+	name        string
+	size, align uint32
+	once        bool // at most one in a value (B137, B175)
+	object      bool // makes a struct of program BTF an object to be checked
+}
+
+var fieldRows = [...]fieldRow{
+	{FieldSpinLock, "bpf_spin_lock", 4, 4, true, true},
+	{FieldResSpinLock, "bpf_res_spin_lock", 4, 4, true, true},
+	{FieldTimer, "bpf_timer", 16, 8, true, false},
+	{FieldWorkqueue, "bpf_wq", 16, 8, true, false},
+	{FieldTaskWork, "bpf_task_work", 8, 8, true, false},
+	{FieldListHead, "bpf_list_head", 16, 8, false, true},
+	{FieldListNode, "bpf_list_node", 24, 8, false, true},
+	{FieldRBRoot, "bpf_rb_root", 16, 8, false, true},
+	{FieldRBNode, "bpf_rb_node", 32, 8, false, true},
+	{FieldRefcount, "bpf_refcount", 4, 4, true, true},
+}
+
+// kptrTags are the special fields that are pointers with a type tag (B177).
+var kptrTags = map[string]FieldKind{
+	"kptr_untrusted": FieldKptrUntrusted, "kptr": FieldKptr, "percpu_kptr": FieldPercpuKptr, "uptr": FieldUptr,
+}
+
+// String is the name of the struct or of the tag.
+func (k FieldKind) String() string {
+	for _, r := range fieldRows {
+		if r.kind == k {
+			return r.name
+		}
+	}
+	for name, kind := range kptrTags {
+		if kind == k {
+			return name
+		}
+	}
+	return "none"
+}
+
+// isKptr: k is a pointer with a tag.
+func (k FieldKind) isKptr() bool { return k >= FieldKptrUntrusted }
+
+// Field is one special field of a value.
+type Field struct {
+	Kind FieldKind
+	// Offset and Size in bytes from the start of the value.
+	Offset, Size uint32
+	// Type is the struct that a kptr points to, and the struct that a list
+	// head or tree root contains; else 0.
+	Type TypeID
+	// Node is the name of the member of Type that links the elements of a list
+	// or tree, NodeOff its offset in bytes.
+	Node    string
+	NodeOff uint32
+}
+
+// maxFields is the number of special fields that a value may have (B175).
+const maxFields = 11
+
+// Fields lists the special fields of a map value type, in order of offset,
+// also those in nested structs and arrays. The type may be a struct, a union
+// (which has none) or a DATASEC. Errors are of type *Diagnostic and name the
+// rule that the layout breaks.
+func (s *Spec) Fields(id TypeID) ([]Field, error) {
+	t, _, err := s.Resolve(id)
+	if err != nil {
+		return nil, err
+	}
+	out, d := s.findFields(t, allFields)
+	if d == nil {
+		d = s.checkFields(t, out)
+	}
+	if d != nil {
+		return nil, d
+	}
+	return out, nil
+}
+
+// fieldSet is a set of FieldKinds.
+type fieldSet uint32
+
+const allFields = ^fieldSet(0)
+
+func (f fieldSet) has(k FieldKind) bool { return f>>k&1 != 0 }
+
+// fieldScan is the state of one search. Its frames replace recursion over
+// nested structs.
+type fieldScan struct {
+	s      *Spec
+	want   fieldSet
+	seen   fieldSet
+	out    []Field
+	frames []fieldFrame
+}
+
+// fieldFrame is a struct whose members are being looked at. When it is left,
+// the fields found from mark on are repeated for the other elements of the array
+// that it is in.
+type fieldFrame struct {
+	t     Type
+	next  int
+	off   uint32 // of the struct in the value
+	mark  int    // len(out) on entry
+	count uint32 // elements of the array, 1 without one
+}
+
+// findFields looks for the fields of the wanted kinds in a struct or DATASEC.
+func (s *Spec) findFields(t Type, want fieldSet) ([]Field, *Diagnostic) {
+	if t.Kind != KindStruct && t.Kind != KindUnion && t.Kind != KindDatasec {
+		return nil, nil
+	}
+	f := fieldScan{s: s, want: want}
+	f.frames = append(f.frames, fieldFrame{t: t, count: 1})
+	work := 0
+	for len(f.frames) > 0 {
+		top := &f.frames[len(f.frames)-1]
+		if top.next == int(top.t.Vlen) {
+			if d := f.leave(); d != nil {
+				return nil, d
+			}
+			continue
+		}
+		// A DAG of structs without fields in it could be walked exponentially often.
+		if work++; work > maxAlignWork {
+			return nil, s.diagAt(t, "B175", "struct is too deep to search for special fields")
+		}
+		i := top.next
+		top.next++
+		if d := f.member(*top, i); d != nil {
+			return nil, d
+		}
+	}
+	slices.SortStableFunc(f.out, func(a, b Field) int { return cmp.Compare(a.Offset, b.Offset) })
+	return f.out, nil
+}
+
+// member looks at member i of the struct at hand.
+func (f *fieldScan) member(top fieldFrame, i int) *Diagnostic {
+	var id TypeID
+	var off, room uint32
+	if top.t.Kind == KindDatasec {
+		v := top.t.Var(i)
+		vt, _ := f.s.Type(v.Type)
+		id, off, room = vt.Ref(), v.Offset, v.Size
+	} else {
+		var bits uint32
+		id, bits, _ = top.t.memberAt(i)
+		if off = bits / 8; bits%8 != 0 {
+			return nil // special fields do not start inside a byte
+		}
+	}
+	t, count, ok := f.s.elements(id)
+	if !ok {
+		return f.s.diagAt(top.t, "B175", "array of more dimensions than %d", maxDepth)
+	}
+	if count == 0 {
+		return nil
+	}
+	row, kind, d := f.classify(top.t, t)
+	if d != nil {
+		return d
+	}
+	off += top.off
+	switch {
+	case kind.isKptr():
+		row = fieldRow{kind: kind, size: 8, align: 8}
+	case kind == FieldNone && t.Kind == KindStruct:
+		if len(f.frames) >= 32 {
+			return f.s.diagAt(top.t, "B175", "special fields nested deeper than 32 structs")
+		}
+		f.frames = append(f.frames, fieldFrame{t: t, off: off, mark: len(f.out), count: count})
+		return nil
+	case kind == FieldNone:
+		return nil
+	}
+	if room != 0 && uint64(room) != uint64(row.size)*uint64(count) || off%row.align != 0 {
+		return nil // not laid out as the kernel's: an ordinary struct
+	}
+	found := Field{Kind: kind, Offset: off, Size: row.size}
+	if d := f.describe(top.t, i, t, &found); d != nil {
+		return d
+	}
+	f.out = append(f.out, found)
+	return f.repeat(top.t, len(f.out)-1, count, row.size)
+}
+
+// elements looks through arrays: the innermost element and the number of all.
+func (s *Spec) elements(id TypeID) (t Type, count uint32, ok bool) {
+	count = 1
+	for range maxDepth {
+		t, _ = s.Type(id)
+		if t.Kind != KindArray {
+			return t, count, true
+		}
+		a := t.Array()
+		count *= a.Len
+		id = a.Elem
+	}
+	return Type{}, 0, false
+}
+
+// classify says which special field t is. Kernels compare the name of the
+// member's own type: a typedef or a qualifier hides it.
+func (f *fieldScan) classify(in, t Type) (fieldRow, FieldKind, *Diagnostic) {
+	if t.Kind == KindStruct {
+		name := t.Name()
+		for _, r := range fieldRows {
+			if r.name != name || !f.want.has(r.kind) {
+				continue
+			}
+			if r.once && f.seen.has(r.kind) {
+				return r, FieldNone, f.s.diagAt(in, "B175", "more than one %s", r.name)
+			}
+			if r.once {
+				f.seen |= 1 << r.kind
+			}
+			if t.Size() != r.size {
+				return r, FieldNone, nil
+			}
+			return r, r.kind, nil
+		}
+	}
+	kind, _, ok := f.s.kptr(t)
+	if !ok {
+		return fieldRow{}, FieldNone, f.s.diagAt(in, "B177", "pointer with a tag that is no kptr, or a kptr to no struct")
+	}
+	if !f.want.has(kind) {
+		kind = FieldNone
+	}
+	return fieldRow{}, kind, nil
+}
+
+// kptr recognises a pointer with a kptr tag. kind is FieldNone for a pointer
+// without a tag; ok is false for a tagged pointer that kernels refuse.
+func (s *Spec) kptr(t Type) (kind FieldKind, target TypeID, ok bool) {
+	if t.Kind == KindVolatile {
+		t, _ = s.Type(t.Ref())
+	}
+	if t.Kind != KindPtr {
+		return FieldNone, 0, true
+	}
+	tag, _ := s.Type(t.Ref())
+	if tag.Kind != KindTypeTag || tag.KindFlag {
+		return FieldNone, 0, true
+	}
+	kind = kptrTags[tag.Name()]
+	if under, _ := s.Type(tag.Ref()); under.Kind == KindTypeTag || kind == FieldNone {
+		return FieldNone, 0, false
+	}
+	st, _, err := s.Resolve(tag.Ref())
+	return kind, st.ID, err == nil && st.Kind.IsStruct()
+}
+
+// describe fills in what a kptr, list head or tree root refers to.
+func (f *fieldScan) describe(in Type, i int, t Type, out *Field) *Diagnostic {
+	switch {
+	case out.Kind.isKptr():
+		_, out.Type, _ = f.s.kptr(t)
+	case out.Kind == FieldListHead || out.Kind == FieldRBRoot:
+		value, d := f.s.contains(in, i)
+		if d != nil {
+			return d
+		}
+		name, node, ok := strings.Cut(value, ":")
+		id, found := f.s.ByName(KindStruct, name)
+		if !ok || node == "" || !found {
+			return f.s.diagAt(in, "B176", "tag contains:%q does not name a struct and a member", value)
+		}
+		out.Type, out.Node = id, node
+	}
+	return nil
+}
+
+// repeat copies the fields from mark on for the elements 1..count-1 of an array
+// whose elements have size bytes.
+func (f *fieldScan) repeat(in Type, mark int, count, size uint32) *Diagnostic {
+	n := len(f.out) - mark
+	if n == 0 {
+		return nil
+	}
+	if uint64(n)*uint64(count) > maxFields || len(f.out)+n*int(count-1) > maxFields {
+		return f.s.diagAt(in, "B175", "more than %d special fields", maxFields)
+	}
+	for c := uint32(1); c < count; c++ {
+		for _, field := range f.out[mark : mark+n] {
+			if row := field.Kind; row == FieldSpinLock || row == FieldResSpinLock || row == FieldTimer ||
+				row == FieldWorkqueue || row == FieldTaskWork || row == FieldRefcount {
+				return f.s.diagAt(in, "B175", "array of %s", row)
+			}
+			field.Offset += c * size
+			f.out = append(f.out, field)
+		}
+	}
+	return nil
+}
+
+// leave finishes the innermost struct.
+func (f *fieldScan) leave() *Diagnostic {
+	top := f.frames[len(f.frames)-1]
+	f.frames = f.frames[:len(f.frames)-1]
+	return f.repeat(top.t, top.mark, top.count, top.t.Size())
+}
+
+// diagAt is a diagnostic about a type.
+func (s *Spec) diagAt(t Type, rule, format string, a ...any) *Diagnostic {
+	if t.spec == nil {
+		return s.diag(rule, 0, 0, format, a...)
+	}
+	return t.spec.diag(rule, t.off, t.ID, format, a...)
+}

@@ -39,7 +39,7 @@ type Scalar[E any] interface {
 	// Join returns e with γ(e) ⊇ γ(a) ∪ γ(b).
 	Join(a, b E) E
 	// Meet returns e with γ(e) ⊇ γ(a) ∩ γ(b).
-	Meet(a, b E) E
+	Meet(w isa.Width, a, b E) E
 	// Widen returns e with γ(e) ⊇ γ(a) ∪ γ(b) such that every chain of
 	// e' = Widen(e, ·) is stationary after a bounded number of steps. The bounds
 	// it jumps to are taken from t where that is not nil.

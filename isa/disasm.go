@@ -106,7 +106,7 @@ func (t *text) alu(f *form) string {
 // operand returns the immediate: masks are easier to read in base 16.
 func (t *text) operand(mask bool) string {
 	if mask && t.ins.Imm > 9 {
-		return hex(uint64(t.ins.Imm))
+		return hexText(uint64(t.ins.Imm))
 	}
 	return itoa(t.ins.Imm)
 }
@@ -244,7 +244,7 @@ func (t *text) wide() string {
 	s := regName(i.Dst, 'r') + " = "
 	switch i.Src {
 	case PseudoImm:
-		return s + hex(i.Imm64()) + " ll"
+		return s + hexText(i.Imm64()) + " ll"
 	case PseudoFunc:
 		if i.Next == 0 {
 			return s + "func " + t.target(i.Imm) + " ll"
@@ -355,4 +355,4 @@ func isGenerated(s string) bool {
 
 func itoa(v int32) string { return strconv.Itoa(int(v)) }
 
-func hex(v uint64) string { return "0x" + strconv.FormatUint(v, 16) }
+func hexText(v uint64) string { return "0x" + strconv.FormatUint(v, 16) }

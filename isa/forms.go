@@ -139,7 +139,10 @@ func (t *formTable) addALU(class uint8, suffix string, base, divmul Group) {
 		if n == 32 && class == ClassALU {
 			break // a 32-bit move of 32 bits extends nothing
 		}
-		mov.name, mov.off = "movsx"+itoa(n)+suffix, is(n)
+		mov.name, mov.off = "movsx"+itoa(n), is(n)
+		if class == ClassALU {
+			mov.name += "_32"
+		}
 		t.add(mov)
 	}
 	t.add(form{op: class | CodeNEG, syn: synNeg, name: "neg" + suffix, dst: upd, group: base})

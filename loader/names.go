@@ -1,0 +1,45 @@
+package loader
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/bpfcheck/bpfcheck/platform"
+)
+
+// setType fills the fields that the section's name decides. A leading "?" only
+// says that libbpf shall not load the program by itself.
+func setType(p *Program, opts Options) {
+	name := strings.TrimPrefix(p.Section, "?")
+	s, ok := opts.Target.Section(name)
+	if ok {
+		p.Type, p.Attach, p.AttachTo, p.Sleepable = s.ProgType, s.Attach, s.AttachName, s.Sleepable
+	}
+	if opts.Type != "" && opts.Type != p.Type {
+		p.Type, p.Attach, p.Sleepable = opts.Type, 0, false
+	}
+}
+
+// mapTypeName returns the platform's name of a map type. A number that the
+// platform does not know has no name there; the one made up here is in no table,
+// so that nothing is allowed on such a map.
+func mapTypeName(t platform.Target, id uint32) string {
+	if m, ok := t.MapTypeByID(id); ok {
+		return m.Name
+	}
+	return fmt.Sprintf("type_%d", id)
+}
+
+// kernelVersion reads the version of a target's name, as LINUX_KERNEL_VERSION
+// has it: major<<16 | minor<<8.
+func kernelVersion(t platform.Target) (uint32, bool) {
+	_, v, ok := strings.Cut(t.Name(), "-")
+	if !ok {
+		return 0, false
+	}
+	var major, minor uint32
+	if n, err := fmt.Sscanf(v, "%d.%d", &major, &minor); n != 2 || err != nil || major > 255 || minor > 255 {
+		return 0, false
+	}
+	return major<<16 | minor<<8, true
+}

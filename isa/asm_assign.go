@@ -70,7 +70,8 @@ func (p *parser) value(dst Reg, letter byte) {
 
 // constant reads "5", "0x5 ll", "-5" and "-r1".
 func (p *parser) constant(mov Instruction, letter byte) {
-	at, neg := p.tok, p.accept("-")
+	at := p.tok
+	neg := p.accept("-")
 	if neg && p.tok.kind == tokIdent {
 		p.again(mov.Dst, letter)
 		p.emit(Instruction{Op: aluClass(letter) | CodeNEG, Dst: mov.Dst})

@@ -319,7 +319,8 @@ func (p *parser) imm(pattern bool) int32 {
 
 // number reads an optional minus and a number within [lo, hi].
 func (p *parser) number(lo, hi int64) int64 {
-	at, neg := p.tok, p.accept("-")
+	at := p.tok
+	neg := p.accept("-")
 	t := p.tok
 	if t.kind != tokNumber {
 		p.fail(t, "expected a number, found %s", t)

@@ -70,8 +70,10 @@ func (v *validator) noForm(i Instruction) {
 		v.add("I7", "width of a byte swap is %d, must be 16, 32 or 64", i.Imm)
 	case i.IsALU():
 		v.add("I6", "offset of %s is %d, must be one of%s", forms[i.Op][0].name, i.Off, offsets(forms[i.Op]))
-	case i.IsAtomic() && (i.Size() < 4 || i.Imm == 0xe0 || i.Imm == 0xf0):
+	case i.IsAtomic() && i.Size() < 4:
 		v.add("I8", "atomic operation 0x%02x on %d bytes is undefined", uint32(i.Imm), i.Size())
+	case i.IsAtomic() && (i.Imm|AtomicFetch == AtomicXchg || i.Imm|AtomicFetch == AtomicCmpXchg):
+		v.add("I8", "atomic operation 0x%02x is undefined, an exchange has the fetch bit 0x01", uint32(i.Imm))
 	case i.IsAtomic():
 		v.add("I8", "atomic operation 0x%02x is undefined", uint32(i.Imm))
 	case i.Op == OpCall:

@@ -243,7 +243,7 @@ func (f *fieldScan) classify(in, t Type) (fieldRow, FieldKind, *Diagnostic) {
 				continue
 			}
 			if r.once && f.seen.has(r.kind) {
-				return r, FieldNone, f.s.diagAt(in, "B175", "more than one %s", r.name)
+				return r, FieldNone, f.s.diagAt(in, "B137", "more than one %s", r.name)
 			}
 			if r.once {
 				f.seen |= 1 << r.kind

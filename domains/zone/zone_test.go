@@ -1,0 +1,358 @@
+package zone
+
+import (
+	"math/rand"
+	"slices"
+	"testing"
+
+	"github.com/bpfcheck/bpfcheck/domains"
+	"github.com/bpfcheck/bpfcheck/isa"
+)
+
+// set is a state beside the assignments that it must contain.
+type set struct {
+	z    *State
+	envs [][]uint64
+}
+
+// machine runs random programs over a few sets of assignments and checks after
+// each step that no assignment got lost, and the answers about variables.
+type machine struct {
+	t    *testing.T
+	r    *rand.Rand
+	w    isa.Width
+	n    int
+	sets []set
+	all  [][]uint64 // every assignment, for exact tests of Leq; nil if there are too many
+	log  []string
+	kept int // steps after which assignments were left
+}
+
+func (m *machine) width() isa.Width {
+	if m.r.Intn(3) == 0 {
+		return m.w.Sub()
+	}
+	return m.w
+}
+
+// number is a random word: small, next to a power of two or a mask, or anything.
+func (m *machine) number() uint64 {
+	x := m.r.Uint64()
+	switch m.r.Intn(4) {
+	case 0:
+		x %= 6
+	case 1:
+		x = -(x % 5)
+	case 2:
+		x = 1<<(x%64) + x>>6%3 - 1
+	}
+	return x & m.w.WordMask()
+}
+
+func (m *machine) operand() domains.Operand {
+	if m.r.Intn(2) == 0 {
+		return domains.K(m.number())
+	}
+	return domains.V(domains.Var(m.r.Intn(m.n)))
+}
+
+func value(env []uint64, o domains.Operand) uint64 {
+	if o.IsVar {
+		return env[o.Var]
+	}
+	return o.Const
+}
+
+// biased picks the operations that keep relations more often.
+func (m *machine) op() isa.ALUOp {
+	if m.r.Intn(2) == 0 {
+		return []isa.ALUOp{isa.Mov, isa.Add, isa.Sub}[m.r.Intn(3)]
+	}
+	return isa.ALUOp(1 + m.r.Intn(int(isa.NumALU)-1))
+}
+
+func (m *machine) step() {
+	s := &m.sets[m.r.Intn(len(m.sets))]
+	v := domains.Var(m.r.Intn(m.n))
+	o := m.operand()
+	switch k := m.r.Intn(20); {
+	case k < 8:
+		op, w := m.op(), m.width()
+		s.z.ALU(op, w, v, o)
+		for _, e := range s.envs {
+			e[v] = isa.Eval(op, w, e[v], value(e, o))
+		}
+	case k < 14:
+		c, w := isa.Cond(1+m.r.Intn(int(isa.NumCond)-1)), m.width()
+		before := m.words(s.z)
+		s.z.Assume(c, w, v, o)
+		m.changed(s.z, before, v, o)
+		m.keep(s, func(e []uint64) bool { return isa.Holds(c, w, e[v], value(e, o)) })
+	case k < 15:
+		d := m.word()
+		before := m.words(s.z)
+		s.z.Refine(v, d)
+		m.changed(s.z, before, v, domains.V(v))
+		m.keep(s, func(e []uint64) bool { return d.Contains(m.w, e[v]) })
+	case k < 16:
+		s.z.Havoc(v)
+		for _, e := range s.envs {
+			e[v] = m.number()
+		}
+	case k < 17:
+		m.copySet(s, m.sets[m.r.Intn(len(m.sets))])
+	default:
+		m.merge(s, m.sets[m.r.Intn(len(m.sets))], k == 19)
+	}
+	m.check(s)
+}
+
+func (m *machine) words(z *State) []domains.Word {
+	var ws []domains.Word
+	for v := range m.n {
+		ws = append(ws, z.Word(domains.Var(v)))
+	}
+	return ws
+}
+
+// changed checks that Changed names each variable whose Word is another one.
+func (m *machine) changed(z *State, before []domains.Word, v domains.Var, o domains.Operand) {
+	names := slices.Clone(z.Changed())
+	if z.IsBottom() {
+		return
+	}
+	for u, d := range m.words(z) {
+		if x := domains.Var(u); d != before[u] && x != v && !(o.IsVar && o.Var == x) && !slices.Contains(names, x) {
+			m.t.Fatalf("Changed leaves out v%d: %+v to %+v\n%s", u, before[u], d, z)
+		}
+	}
+}
+
+// word is a random Word, not always canonical.
+func (m *machine) word() domains.Word {
+	d := domains.TopWord(m.w)
+	a, b := m.number(), m.number()
+	switch m.r.Intn(4) {
+	case 0:
+		d.UMin, d.UMax = min(a, b), max(a, b)
+	case 1:
+		sa, sb := m.w.Signed(a), m.w.Signed(b)
+		d.SMin, d.SMax = min(sa, sb), max(sa, sb)
+	case 2:
+		d.Mask = b
+		d.Value = a &^ b
+	case 3:
+		a, b = a&m.w.SubMask(), b&m.w.SubMask()
+		d.U32Min, d.U32Max = uint32(min(a, b)), uint32(max(a, b))
+	}
+	return d
+}
+
+func (m *machine) keep(s *set, f func([]uint64) bool) {
+	s.envs = slices.DeleteFunc(s.envs, func(e []uint64) bool { return !f(e) })
+}
+
+func (m *machine) copySet(s *set, o set) {
+	s.z.CopyFrom(o.z)
+	s.envs = s.envs[:0]
+	for _, e := range o.envs {
+		s.envs = append(s.envs, slices.Clone(e))
+	}
+}
+
+func (m *machine) merge(s *set, o set, widen bool) {
+	before := s.z.Clone().(*State)
+	other := o.z.Clone().(*State)
+	var changed bool
+	if widen {
+		changed = s.z.Widen(o.z, domains.NewThresholds([]uint64{m.number(), 3}))
+	} else {
+		changed = s.z.Join(o.z)
+	}
+	if s.z != o.z {
+		for _, e := range o.envs {
+			s.envs = append(s.envs, slices.Clone(e))
+		}
+	}
+	if m.all != nil {
+		slices.SortFunc(s.envs, slices.Compare)
+		s.envs = slices.CompactFunc(s.envs, slices.Equal)
+	} else if len(s.envs) > 40 {
+		m.r.Shuffle(len(s.envs), func(i, j int) { s.envs[i], s.envs[j] = s.envs[j], s.envs[i] })
+		s.envs = s.envs[:40]
+	}
+	m.laws(before, other, s.z, changed)
+}
+
+// laws checks a join or widening j of a and b.
+func (m *machine) laws(a, b, j *State, changed bool) {
+	if !changed && a.bottom != j.bottom || !changed && !a.bottom && !j.same(a) {
+		m.t.Fatalf("changed, but said not:\n%s\n%s", a, j)
+	}
+	if !b.Leq(j) && m.all != nil { // Leq owes nothing but should know this where states are what joins left
+		m.below(b, j, "argument")
+	}
+	again := j.Clone().(*State)
+	if again.Join(j) || again.Join(j.Clone()) {
+		m.t.Fatalf("join with itself changes %s", j)
+	}
+	if a.Leq(b) {
+		m.below(a, b, "Leq")
+	}
+	if m.all == nil {
+		return
+	}
+	m.below(a, j, "receiver")
+	m.below(b, j, "argument")
+}
+
+func (m *machine) below(a, b *State, what string) {
+	if m.all == nil || m.r.Intn(4) != 0 {
+		return
+	}
+	for _, e := range m.all {
+		if a.Contains(e) && !b.Contains(e) {
+			m.t.Fatalf("%s: %v is in\n%s\nbut not in\n%s", what, e, a, b)
+		}
+	}
+}
+
+func (m *machine) check(s *set) {
+	m.t.Helper()
+	if err := s.z.sane(); err != "" {
+		m.t.Fatalf("%s: %s", err, s.z)
+	}
+	if len(s.envs) == 0 {
+		return
+	}
+	m.kept++
+	words := m.words(s.z)
+	for _, e := range s.envs {
+		if !s.z.Contains(e) {
+			m.t.Fatalf("lost %v in %s", e, s.z)
+		}
+		for v, x := range e {
+			if !words[v].Contains(m.w, x) {
+				m.t.Fatalf("v%d = %#x is not in %+v", v, x, words[v])
+			}
+		}
+	}
+	a, b := domains.Var(m.r.Intn(m.n)), domains.Var(m.r.Intn(m.n))
+	lo, hi, ok := s.z.Diff(a, b)
+	for _, e := range s.envs {
+		if ok && (hi != inf && !within(e[a], e[b], hi) || lo != -1<<63 && !within(e[b], e[a], -lo)) {
+			m.t.Fatalf("v%d - v%d = %#x - %#x is not in [%d, %d]", a, b, e[a], e[b], lo, hi)
+		}
+	}
+}
+
+// sane checks the representation.
+func (z *State) sane() string {
+	if z.bottom {
+		return ""
+	}
+	refs := make([]int32, len(z.nodes))
+	for _, r := range z.vars {
+		if r.delta&^z.w.WordMask() != 0 {
+			return "offset beyond the word"
+		}
+		refs[r.node]++
+	}
+	free := 0
+	var slots uint64
+	for i := firstNode; int(i) < len(z.nodes); i++ {
+		n := z.nodes[i]
+		if n.refs != refs[i] {
+			return "wrong count of references"
+		}
+		if n.refs == 0 {
+			free++
+		}
+		if n.slot != noSlot {
+			if n.refs == 0 || z.rel.owner[n.slot] != i {
+				return "wrong owner"
+			}
+			slots |= 1 << n.slot
+		}
+		if d := n.word; n.refs > 0 {
+			if d.Empty {
+				return "empty node"
+			}
+		}
+	}
+	if free != len(z.free) || slots != z.rel.used {
+		return "wrong lists"
+	}
+	for x := range int8(z.rel.stride()) {
+		for y := range int8(z.rel.stride()) {
+			if z.rel.used>>x&1 == 0 || z.rel.used>>y&1 == 0 {
+				continue
+			}
+			if z.rel.out[x]>>y&1 != z.rel.in[y]>>x&1 || x == y && z.rel.out[x]>>y&1 == 1 {
+				return "edges out of step"
+			}
+		}
+		if z.rel.used>>x&1 == 1 && (z.rel.out[x]|z.rel.in[x])&^z.rel.used != 0 {
+			return "edge to a free slot"
+		}
+	}
+	return ""
+}
+
+// TestExhaustive runs programs over three variables of four bits, with the set of
+// all assignments that are possible at each point.
+func TestExhaustive(t *testing.T) {
+	w := isa.Width{Word: 4, Op: 4}
+	var all [][]uint64
+	for i := range uint64(4096) {
+		all = append(all, []uint64{i & 15, i >> 4 & 15, i >> 8})
+	}
+	programs, kept := 150, 0
+	if testing.Short() {
+		programs = 40
+	}
+	for seed := range programs {
+		m := &machine{t: t, r: rand.New(rand.NewSource(int64(seed))), w: w, n: 3, all: all}
+		for range 3 {
+			m.sets = append(m.sets, set{z: New(w, 3)})
+			s := &m.sets[len(m.sets)-1]
+			m.copySet(s, set{s.z, all})
+		}
+		for range 60 {
+			m.step()
+		}
+		kept += m.kept
+	}
+	if kept < programs*20 {
+		t.Errorf("only %d steps had assignments left", kept)
+	}
+}
+
+// TestRandom runs programs over words of 64 bits with a sample of assignments.
+func TestRandom(t *testing.T) {
+	programs, kept := 4000, 0
+	if testing.Short() {
+		programs = 500
+	}
+	for seed := range programs {
+		m := &machine{t: t, r: rand.New(rand.NewSource(int64(seed))), w: isa.W64, n: 3 + seed%6}
+		for range 3 {
+			s := set{z: New(isa.W64, m.n)}
+			for range 30 {
+				e := make([]uint64, m.n)
+				for v := range e {
+					e[v] = m.number()
+				}
+				s.envs = append(s.envs, e)
+			}
+			m.sets = append(m.sets, s)
+		}
+		for range 80 {
+			m.step()
+		}
+		kept += m.kept
+	}
+	if kept < programs*20 {
+		t.Errorf("only %d steps had assignments left", kept)
+	}
+}

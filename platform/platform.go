@@ -88,8 +88,8 @@ type ProgType struct {
 	Sleepable bool
 }
 
-// ExitRange bounds R0 at the end of a program (V17). The zero value forbids
-// every value; Any allows all.
+// ExitRange bounds R0 at the end of a program (V17). The zero value allows 0 alone,
+// Any allows all, Min above Max none.
 type ExitRange struct {
 	Any      bool
 	Min, Max int64

@@ -11,6 +11,7 @@ import (
 	"github.com/bpfcheck/bpfcheck/domains"
 	"github.com/bpfcheck/bpfcheck/domains/interval"
 	"github.com/bpfcheck/bpfcheck/domains/tnum"
+	"github.com/bpfcheck/bpfcheck/domains/zone"
 	"github.com/bpfcheck/bpfcheck/isa"
 )
 
@@ -18,6 +19,7 @@ import (
 var All = []domains.Entry{
 	{Name: "tnum", New: newTnum},
 	{Name: "interval", New: newInterval},
+	zone.Entry,
 }
 
 func newTnum(w isa.Width, n int) domains.Numeric {

@@ -113,7 +113,8 @@ type Numeric interface {
 // Relational is a Numeric that knows differences of variables.
 type Relational interface {
 	Numeric
-	// Diff returns bounds of a - b, both taken as unsigned numbers, in ℤ.
+	// Diff returns bounds of a - b, both taken as unsigned numbers, in ℤ. A bound of
+	// math.MinInt64 or math.MaxInt64 is none.
 	Diff(a, b Var) (lo, hi int64, ok bool)
 }
 

@@ -130,7 +130,7 @@ func elements[E comparable](d domains.Scalar[E]) (list []element[E], joins int) 
 }
 
 // maxPairs is how many pairs of elements a check looks at, for each operation.
-const maxPairs = 30000
+const maxPairs = 12000
 
 // pairsOf calls f for all pairs of elements if they are few, else for some, the same at every run.
 func pairsOf[E comparable](list []element[E], f func(a, b element[E]) error) error {
@@ -156,58 +156,65 @@ func pairsOf[E comparable](list []element[E], f func(a, b element[E]) error) err
 	return nil
 }
 
-// image is the set {Eval(op, w, x, y)} of two sets.
-func image(op isa.ALUOp, w isa.Width, table *[16][16]uint8, a, b set) set {
-	var s set
-	for x := uint64(0); x < 16; x++ {
-		if !a.has(x) {
-			continue
-		}
+// images tabulates an operation at word 4: images[x][0][s] is {Eval(op, w, x, y) :
+// y ∈ s} for a set s of words below 8, images[x][1][s>>8] for one of others.
+type images [16][2][256]set
+
+func tabulate(op isa.ALUOp, w isa.Width) *images {
+	var t images
+	for x := range t {
 		for y := uint64(0); y < 16; y++ {
-			if b.has(y) {
-				s |= 1 << table[x][y]
+			z := set(1) << isa.Eval(op, w, uint64(x), y)
+			for s := range t[x][y/8] {
+				if s>>(y%8)&1 != 0 {
+					t[x][y/8][s] |= z
+				}
 			}
+		}
+	}
+	return &t
+}
+
+// of is the set {Eval(op, w, x, y) : x ∈ a, y ∈ b}.
+func (t *images) of(a, b set) set {
+	var s set
+	for x := range t {
+		if a.has(uint64(x)) {
+			s |= t[x][0][b&255] | t[x][1][b>>8]
 		}
 	}
 	return s
 }
 
-// evalTable tabulates an operation at word 4.
-func evalTable(op isa.ALUOp, w isa.Width) *[16][16]uint8 {
-	var t [16][16]uint8
-	for x := range t {
-		for y := range t[x] {
-			t[x][y] = uint8(isa.Eval(op, w, uint64(x), uint64(y)))
-		}
-	}
-	return &t
-}
+// relation tabulates a condition at word 4: the words y for which it holds with x,
+// and the words x for which it holds with y.
+type relation struct{ right, left [16]set }
 
-// survivors are the words of a and of b that are in a pair for which c holds.
-func survivors(table *[16][16]bool, a, b set) (set, set) {
-	var s, t set
-	for x := uint64(0); x < 16; x++ {
-		if !a.has(x) {
-			continue
-		}
-		for y := uint64(0); y < 16; y++ {
-			if b.has(y) && table[x][y] {
-				s |= 1 << x
-				t |= 1 << y
+func relate(c isa.Cond, w isa.Width) *relation {
+	var t relation
+	for x := range t.right {
+		for y := range t.left {
+			if isa.Holds(c, w, uint64(x), uint64(y)) {
+				t.right[x] |= 1 << y
+				t.left[y] |= 1 << x
 			}
 		}
 	}
-	return s, t
+	return &t
 }
 
-func holdsTable(c isa.Cond, w isa.Width) *[16][16]bool {
-	var t [16][16]bool
-	for x := range t {
-		for y := range t[x] {
-			t[x][y] = isa.Holds(c, w, uint64(x), uint64(y))
+// survivors are the words of a and of b that are in a pair for which it holds.
+func (t *relation) survivors(a, b set) (set, set) {
+	var s, u set
+	for i := range t.right {
+		if a.has(uint64(i)) && t.right[i]&b != 0 {
+			s |= 1 << i
+		}
+		if b.has(uint64(i)) && t.left[i]&a != 0 {
+			u |= 1 << i
 		}
 	}
-	return &t
+	return s, u
 }
 
 // CheckALU counts out Eval(op, w, x, y) ∈ γ(ALU(op, w, a, b)) at word 4.
@@ -215,10 +222,10 @@ func CheckALU[E comparable](d domains.Scalar[E]) error {
 	list, _ := elements(d)
 	for _, w := range Tiny {
 		for op := isa.InvalidALU + 1; op < isa.NumALU; op++ {
-			table := evalTable(op, w)
+			table := tabulate(op, w)
 			err := pairsOf(list, func(a, b element[E]) error {
 				e := d.ALU(op, w, a.e, b.e)
-				want := image(op, w, table, a.set, b.set)
+				want := table.of(a.set, b.set)
 				if lost := want &^ gamma(d, e); lost != 0 {
 					return fmt.Errorf("%s: ALU %v at %v: %+v, %+v gives %+v, which lacks %016b", d.Name(), op, w, a.e, b.e, e, lost)
 				}
@@ -237,10 +244,10 @@ func CheckAssume[E comparable](d domains.Scalar[E]) error {
 	list, _ := elements(d)
 	for _, w := range Tiny {
 		for c := isa.InvalidCond + 1; c < isa.NumCond; c++ {
-			table := holdsTable(c, w)
+			table := relate(c, w)
 			err := pairsOf(list, func(a, b element[E]) error {
 				e, f := d.Assume(c, w, a.e, b.e)
-				s, t := survivors(table, a.set, b.set)
+				s, t := table.survivors(a.set, b.set)
 				if lost := s &^ gamma(d, e); lost != 0 {
 					return fmt.Errorf("%s: Assume %v at %v: %+v, %+v: the first becomes %+v, which lacks %016b", d.Name(), c, w, a.e, b.e, e, lost)
 				}

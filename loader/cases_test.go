@@ -19,7 +19,7 @@ func TestCaseFiles(t *testing.T) {
 				t.Error(err)
 				continue
 			}
-			if c.Program.ID == "" ||  c.Expect == "" || c.Program.Type == "" {
+			if c.Program.ID == "" || c.Expect == "" || c.Program.Type == "" {
 				t.Errorf("%s:%d: incomplete: %+v", name, c.Line, c)
 			}
 			n++

@@ -10,15 +10,31 @@ import (
 // setType fills the fields that the section's name decides. A leading "?" only
 // says that libbpf shall not load the program by itself.
 func setType(p *Program, opts Options) {
-	name := strings.TrimPrefix(p.Section, "?")
-	s, ok := opts.Target.Section(name)
-	if ok {
+	if s, ok := findSection(strings.TrimPrefix(p.Section, "?"), opts.Target); ok {
 		p.Type, p.Attach, p.AttachTo, p.Sleepable = s.ProgType, s.Attach, s.AttachName, s.Sleepable
 	}
 	if opts.Type != "" && opts.Type != p.Type {
 		p.Type, p.Attach, p.Sleepable = opts.Type, 0, false
 	}
 }
+
+// findSection asks the platform and, if it does not know the name, for the longest
+// beginning of it that it knows: "socket/main" and "socket_filter" are sockets for
+// libbpf before 1.0 and for other loaders, and old objects use such names.
+func findSection(name string, t platform.Target) (platform.Section, bool) {
+	if s, ok := t.Section(name); ok {
+		return s, true
+	}
+	for n := min(len(name)-1, maxSectionName); n > 1; n-- {
+		if s, ok := t.Section(name[:n]); ok && s.AttachName == "" {
+			return s, true
+		}
+	}
+	return platform.Section{}, false
+}
+
+// maxSectionName is longer than any platform's section definition.
+const maxSectionName = 64
 
 // mapTypeName returns the platform's name of a map type. A number that the
 // platform does not know has no name there; the one made up here is in no table,

@@ -87,9 +87,11 @@ type RefKind uint8
 const (
 	RefMap      RefKind = iota + 1 // a map object
 	RefMapValue                    // the address of a map's first value, plus Offset
-	RefKsym                        // a kernel symbol: Name; Offset unused
-	RefFunc                        // the address of a subprogram; Insns already hold the displacement
-	RefPoison                      // a CO-RE site that cannot be relocated: must not be reached; Name says why
+	// RefKsym is a kernel symbol: Name; Offset unused. With src 3 it is the address of
+	// a typed symbol, with src 0 a number of which nothing is known (or 0, if Weak).
+	RefKsym
+	RefFunc   // the address of a subprogram; Insns already hold the displacement
+	RefPoison // a CO-RE site that cannot be relocated: must not be reached; Name says why
 )
 
 // Ref ties an instruction to what it refers to.
@@ -157,7 +159,8 @@ type Options struct {
 	Target platform.Target
 	// Type overrides the program type that sections name.
 	Type string
-	// KernelBTF is a raw vmlinux BTF to relocate against; nil: CO-RE sites are
-	// left poisoned unless they need no kernel.
+	// KernelBTF is a raw vmlinux BTF to relocate against; nil: CO-RE sites keep what
+	// the compiler put there, and a note says so. It is parsed once for as long as
+	// the same slice is given, which must not change.
 	KernelBTF []byte
 }

@@ -12,6 +12,7 @@ import (
 // realProgram is a row of the list of real programs.
 type realProgram struct {
 	object, section, name, typ, attach, attachTo string
+	reason                                       string
 	insns                                        int
 	guessed                                      bool
 }
@@ -43,7 +44,7 @@ func realPrograms(t testing.TB) []realProgram {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rows = append(rows, realProgram{get("object_sha256"), get("section"), get("program"), get("type"), get("attach_type"), get("attach_to"), n, get("type_guessed") == "true"})
+		rows = append(rows, realProgram{get("object_sha256"), get("section"), get("program"), get("type"), get("attach_type"), get("attach_to"), get("reason"), n, get("type_guessed") == "true"})
 	}
 	return rows
 }
@@ -87,6 +88,9 @@ func TestRealObjects(t *testing.T) {
 		want := typeNames[r.typ]
 		if r.guessed {
 			want = ""
+		}
+		if strings.Contains(p.Problem, "which nothing defines") && r.reason == "unresolved-extern-function" {
+			continue // half of a pair of objects that are to be linked first
 		}
 		if p.Type != want || len(p.Insns) != r.insns || p.AttachTo != r.attachTo || p.Problem != "" {
 			differ++

@@ -99,8 +99,11 @@ func (l *linker) relocateExtern(fn *function, i int, sym *symbol) {
 	switch {
 	case e == nil && weak && in.IsLdImm64():
 		l.absent(fn, i, sym.name)
+	case e == nil && in.IsLdImm64() && in.Src == isa.PseudoImm:
+		// A constant that the program's own loader fills in: any number.
+		l.unknownNumber(fn, i, sym.name)
 	case e == nil:
-		fn.fail(i, "refers to symbol %s, which nothing defines", sym.name)
+		fn.fail(i, "refers to symbol %s, which nothing defines: link the objects first", sym.name)
 	case in.IsCall() && !e.fn:
 		fn.fail(i, "calls %s, which is no function", sym.name)
 	case in.IsCall():
@@ -108,8 +111,7 @@ func (l *linker) relocateExtern(fn *function, i int, sym *symbol) {
 	case e.config:
 		l.mapValue(fn, i, e.home, int64(e.offset)+int64(in.Imm))
 	case e.typeless:
-		in.Src, in.Imm, in.Next = isa.PseudoImm, 0, 0
-		fn.refs = append(fn.refs, reference{Ref: Ref{Insn: i, Kind: RefKsym, Name: sym.name}})
+		l.unknownNumber(fn, i, sym.name)
 	default:
 		l.kernelAddress(fn, i, e, weak)
 	}
@@ -120,6 +122,13 @@ func (l *linker) absent(fn *function, i int, name string) {
 	in := &fn.insns[i]
 	in.Src, in.Imm, in.Next = isa.PseudoImm, 0, 0
 	fn.refs = append(fn.refs, reference{Ref: Ref{Insn: i, Kind: RefKsym, Name: name, Weak: true}})
+}
+
+// unknownNumber makes instruction i a number that is known at run time only.
+func (l *linker) unknownNumber(fn *function, i int, name string) {
+	in := &fn.insns[i]
+	in.Src, in.Imm, in.Next = isa.PseudoImm, 0, 0
+	fn.refs = append(fn.refs, reference{Ref: Ref{Insn: i, Kind: RefKsym, Name: name}})
 }
 
 // callKfunc makes instruction i a call of a kernel function. Without kernel BTF
@@ -152,8 +161,7 @@ func (l *linker) kernelAddress(fn *function, i int, e *extern, weak bool) {
 		in.Src, in.Imm, in.Next = isa.PseudoVar, int32(id), 0
 		fn.refs = append(fn.refs, reference{Ref: Ref{Insn: i, Kind: RefKsym, Name: e.name}})
 	case l.kernel == nil:
-		in.Src, in.Imm, in.Next = isa.PseudoImm, 0, 0
-		fn.refs = append(fn.refs, reference{Ref: Ref{Insn: i, Kind: RefKsym, Name: e.name}})
+		l.unknownNumber(fn, i, e.name)
 	case weak:
 		l.absent(fn, i, e.name)
 	default:

@@ -190,6 +190,7 @@ const (
 	Release                         // ends the reference
 	DynptrLocal                     // kinds of dynptr
 	DynptrRingbuf
+	ConstZero // ArgAnything: must be the constant 0 (flags of get_local_storage)
 )
 
 // Arg is one argument of a helper.

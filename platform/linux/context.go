@@ -54,11 +54,9 @@ func (l *layout) add(off, size int, write bool, f versionedField) error {
 	if !ok {
 		return fmt.Errorf("bad access of %d bytes at %d", size, off)
 	}
-	n := -1
-	for j := range l.fields {
-		if l.fields[j] == f {
-			n = j
-		}
+	n := len(l.fields) - 1 // neighbours mostly share a field
+	for n >= 0 && l.fields[n] != f {
+		n--
 	}
 	if n < 0 {
 		n = len(l.fields)
@@ -67,8 +65,8 @@ func (l *layout) add(off, size int, write bool, f versionedField) error {
 	if n > 254 {
 		return fmt.Errorf("more than 255 fields")
 	}
-	for len(l.cells) <= i {
-		l.cells = append(l.cells, 0)
+	if i >= len(l.cells) {
+		l.cells = append(l.cells, make([]uint8, i+256-len(l.cells))...)
 	}
 	l.cells[i] = uint8(n + 1)
 	l.size = max(l.size, int64(off+size))

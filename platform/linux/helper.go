@@ -67,7 +67,7 @@ func (t *Target) HelperName(id int32) string {
 // helperParser parses helpers.txt.
 type helperParser struct {
 	t    *tables
-	sets map[string]string // names of sets of program types
+	sets map[string][]item // named sets of program types
 }
 
 // row: set, name, types; or number, name, since, result, arguments, flags,
@@ -77,8 +77,9 @@ func (p *helperParser) row(cells []string) error {
 		if err := columns(cells, 3); err != nil {
 			return err
 		}
-		p.sets[cells[1]] = cells[2]
-		return nil
+		items, err := p.items(cells[2])
+		p.sets[cells[1]] = items
+		return err
 	}
 	if err := columns(cells, 8); err != nil {
 		return err
@@ -90,7 +91,7 @@ func (p *helperParser) row(cells []string) error {
 	if err := p.declare(h); err != nil {
 		return err
 	}
-	return p.offer(h, cells[7])
+	return p.offer(&h, cells[7])
 }
 
 // declare makes the entry of a helper at its first row.
@@ -109,64 +110,91 @@ func (p *helperParser) declare(h platform.Helper) error {
 	return nil
 }
 
+// item is a program type, and the attach types under which it counts; none = all.
+type item struct {
+	prog   *progType
+	attach []uint32
+}
+
+// items parses a list of program types.
+func (p *helperParser) items(list string) ([]item, error) {
+	var out []item
+	for _, s := range strings.Split(list, ",") {
+		name, cond, limited := strings.Cut(strings.TrimSuffix(s, ")"), "(")
+		it := item{prog: p.t.progByName[name]}
+		if it.prog == nil {
+			return nil, fmt.Errorf("unknown program type %q", name)
+		}
+		if limited {
+			var err error
+			if it.attach, err = p.t.attachIDs(cond); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, it)
+	}
+	return out, nil
+}
+
 // offer offers a prototype to the program types of a list. Program types differ
 // in the map types they may pass and in packet arguments, so that one row can
 // become several prototypes.
-func (p *helperParser) offer(h platform.Helper, list string) error {
+func (p *helperParser) offer(h *platform.Helper, list string) error {
 	if list == "-" {
 		return nil
 	}
-	if list[0] == '@' {
-		if p.sets[list] == "" {
-			return fmt.Errorf("unknown set %q", list)
+	items := p.sets[list]
+	if items == nil {
+		var err error
+		if items, err = p.items(list); err != nil {
+			return err
 		}
-		list = p.sets[list]
+	}
+	takesMap := slices.ContainsFunc(h.Args[:], func(a platform.Arg) bool { return a.Kind == platform.ArgMapPtr })
+	limited := takesMap && slices.ContainsFunc(p.t.mapHelpers, func(u mapHelper) bool { return u.helper == h.Name && u.progs != 0 })
+	var maps []string
+	if takesMap && !limited {
+		maps = p.t.mapsOf(h.Name, 0)
 	}
 	entry := &p.t.helpers[h.ID-1]
 	begin := len(entry.offers)
-	for _, item := range strings.Split(list, ",") {
-		name, cond, limited := strings.Cut(strings.TrimSuffix(item, ")"), "(")
-		prog := p.t.progByName[name]
-		if prog == nil {
-			return fmt.Errorf("unknown program type %q", name)
+	for _, it := range items {
+		if limited {
+			maps = p.t.mapsOf(h.Name, it.prog.ID)
 		}
-		o := p.specialised(entry, begin, h, prog.ID)
-		if !limited {
-			o.all |= 1 << prog.ID
+		o := entry.specialised(begin, h, it.prog, maps)
+		if it.attach == nil {
+			o.all |= 1 << it.prog.ID
 			continue
-		}
-		ids, err := p.t.attachIDs(cond)
-		if err != nil {
-			return err
 		}
 		if o.some == nil {
 			o.some = map[uint32][]uint32{}
 		}
-		o.some[prog.ID] = append(o.some[prog.ID], ids...)
+		o.some[it.prog.ID] = append(o.some[it.prog.ID], it.attach...)
 	}
 	return nil
 }
 
-// specialised finds, among the offers that this row has made, the one with the
-// prototype as a program type sees it, or adds it.
-func (p *helperParser) specialised(entry *helper, begin int, h platform.Helper, prog uint32) *offer {
-	switch p.t.progs[prog-1].Name {
+// specialised finds, among the offers from begin on, the one with the prototype as
+// a program type sees it, or adds it.
+func (e *helper) specialised(begin int, h *platform.Helper, prog *progType, maps []string) *offer {
+	packet := h.PacketArgs
+	switch prog.Name {
 	case "sock_ops": // packet pointers are never arguments
-		h.PacketArgs = false
+		packet = false
 	case "cgroup_sockopt": // the option's value may be any memory argument
-		h.PacketArgs = true
+		packet = true
 	}
-	if slices.ContainsFunc(h.Args[:], func(a platform.Arg) bool { return a.Kind == platform.ArgMapPtr }) {
-		h.Maps = p.t.mapsOf(h.Name, prog)
-	}
-	for i := begin; i < len(entry.offers); i++ {
-		o := &entry.offers[i]
-		if o.proto.PacketArgs == h.PacketArgs && slices.Equal(o.proto.Maps, h.Maps) {
+	for i := begin; i < len(e.offers); i++ {
+		o := &e.offers[i]
+		if o.proto.PacketArgs == packet && slices.Equal(o.proto.Maps, maps) {
 			return o
 		}
 	}
-	entry.offers = append(entry.offers, offer{proto: &h})
-	return &entry.offers[len(entry.offers)-1]
+	own := *h
+	own.PacketArgs, own.Maps = packet, maps
+	e.offers = append(e.offers, offer{proto: &own})
+	return &e.offers[len(e.offers)-1]
 }
 
 // parsePrototype parses everything but the program types.
@@ -225,6 +253,7 @@ var argKinds = map[string]platform.ArgKind{
 var argFlags = map[rune]platform.ArgFlag{
 	'n': platform.MaybeNull, 'r': platform.ReadOnly, 'u': platform.Uninit, 'w': platform.Write, 'a': platform.Aligned,
 	'z': platform.ZeroAllowed, 'x': platform.Release, 'l': platform.DynptrLocal, 'b': platform.DynptrRingbuf,
+	'c': platform.ConstZero,
 }
 
 // parseArg parses KIND, KIND=SIZE or btf=TYPE, with flags after a colon.

@@ -69,7 +69,8 @@ func parseVersion(s string) (platform.Version, error) {
 	major, minor, ok := strings.Cut(s, ".")
 	a, err1 := strconv.ParseUint(major, 10, 8)
 	b, err2 := strconv.ParseUint(minor, 10, 8)
-	if !ok || err1 != nil || err2 != nil || fmt.Sprintf("%d.%d", a, b) != s {
+	padded := len(major) > 1 && major[0] == '0' || len(minor) > 1 && minor[0] == '0'
+	if !ok || err1 != nil || err2 != nil || padded {
 		return 0, fmt.Errorf("bad version %q", s)
 	}
 	return platform.V(uint8(a), uint8(b)), nil

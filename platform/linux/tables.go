@@ -56,7 +56,7 @@ func parseTables() (*tables, error) {
 		sections:   map[string]section{},
 	}
 	lp := layoutParser{t: t, fields: map[string][]namedField{}}
-	hp := helperParser{t: t, sets: map[string]string{}}
+	hp := helperParser{t: t, sets: map[string][]item{}}
 	steps := []struct {
 		file string
 		row  func(cells []string) error

@@ -134,6 +134,7 @@ var variantOnly = map[string]string{
 // stricter replaces arguments by what later kernels demand, where the earlier mark
 // hid that the helper writes. Keyed by name and argument number.
 var stricter = map[string]string{
+	"get_local_storage.2":   "any:c",
 	"get_stack.2":           "mem:uw",
 	"fib_lookup.2":          "mem:w",
 	"sysctl_get_name.2":     "mem:w",

@@ -37,7 +37,8 @@ func helpers(spec string) (string, error) {
 	b.WriteString(`# Written by internal/gen. Helpers: number, name, first version, result, arguments, flags, why unsupported or -,
 # program types (type(attach|attach) where only these attach types may; @a = the set of that name).
 # Result: ? = may be null, ! = trusted, :r = read only. Arguments: n null accepted, r read only, u need not be initialised,
-# w written, a aligned, z zero accepted, x reference ends, l local dynptr, b ring buffer dynptr; mem=8: eight bytes; btf=*: any type.
+# w written, a aligned, z zero accepted, x reference ends, l local dynptr, b ring buffer dynptr,
+# c the constant 0; mem=8: eight bytes; btf=*: any type.
 `)
 	var lines []string
 	for i := 0; i < len(rows); {

@@ -11,6 +11,9 @@ import (
 // platform loads, so that hostile input costs bounded memory.
 const MaxInsns = 1 << 22
 
+// maxProblems bounds how many problems are listed.
+const maxProblems = 64
+
 // tailCall is the number of the helper that replaces the running program (V19).
 const tailCall = 12
 
@@ -47,7 +50,8 @@ func Build(insns []isa.Instruction, starts []int) (*Graph, []Problem) {
 // BuildWith makes the graph of a program. The graph is nil exactly if a problem
 // is not of policy. Problems come in the order in which Linux looks for them:
 // functions, then jumps and ends of functions, then recursion, then
-// reachability; the first of them is the one it reports.
+// reachability; the first of them is the one it reports. No more than 64 are
+// listed.
 //
 // It accepts any slots: those that are no instruction fall through, except
 // unknown ones of the jump classes, which are a problem.
@@ -91,6 +95,9 @@ type builder struct {
 }
 
 func (b *builder) add(rule string, pc int, format string, args ...any) {
+	if len(b.problems) >= maxProblems {
+		return
+	}
 	b.problems = append(b.problems, Problem{Rule: rule, PC: pc, Message: fmt.Sprintf(format, args...)})
 }
 
@@ -298,19 +305,6 @@ func (b *builder) listCalls() {
 	}
 }
 
-// accessBase returns the register whose memory a load, store or atomic accesses.
-func accessBase(i isa.Instruction) (isa.Reg, bool) {
-	switch c, m := i.Class(), i.Mode(); {
-	case c == isa.ClassLDX && (m == isa.ModeMEM || m == isa.ModeMEMSX):
-		return i.Src, true
-	case i.IsAtomic() && i.Imm == isa.AtomicLoadAcq:
-		return i.Src, true
-	case c == isa.ClassST && m == isa.ModeMEM, c == isa.ClassSTX && m == isa.ModeMEM, i.IsAtomic():
-		return i.Dst, true
-	}
-	return 0, false
-}
-
 // unreachable reports what no path from the main program or a root can reach,
 // taking calls and taken addresses as paths: one problem for each run of slots.
 func (b *builder) unreachable(roots []int) {
@@ -343,9 +337,11 @@ func (b *builder) unreachable(roots []int) {
 		blk := &g.Blocks[id]
 		dead := !seen[blk.Func] || !g.Reachable(BlockID(id))
 		if dead && !run {
-			b.problems = append(b.problems, Problem{Rule: "V14", PC: blk.Start, Policy: true,
-				Message: fmt.Sprintf("unreachable insn %d", blk.Start)})
+			b.add("V14", blk.Start, "unreachable insn %d", blk.Start)
 		}
 		run = dead
+	}
+	for i := range b.problems {
+		b.problems[i].Policy = true // the only problems that leave a graph
 	}
 }

@@ -180,9 +180,12 @@ type analysis struct {
 	blocks  []BlockID
 	states  []origins // by position in blocks
 	seen    []bool
+	gen     []live // by position in blocks: what the block reads first
+	kill    []live // and what it overwrites
 }
 
-// forward finds the origins at each block and from them the effects.
+// forward finds the origins at the start of each block and, as the state before
+// each instruction is at hand then, the effects: those of the last visit stay.
 func (a *analysis) forward() {
 	g, n := a.g, len(a.blocks)
 	if cap(a.states) < n {
@@ -193,14 +196,16 @@ func (a *analysis) forward() {
 	a.states[0], a.seen[0] = entryOrigins(), true
 	work := newQueue(n)
 	work.add(0)
+	var s origins
 	budget := 32*n + 1024 // far above need; chains of changes are at most 4 a cell
-	for p := work.take(); p >= 0 && budget > 0; p = work.take() {
-		budget--
-		s := a.states[p]
-		blk := &g.Blocks[a.blocks[p]]
-		for pc := blk.Start; pc < blk.End; pc++ {
-			s.step(g.Insns[pc])
+	for p := work.take(); p >= 0; p = work.take() {
+		if budget--; budget < 0 {
+			a.surrender()
+			return
 		}
+		s = a.states[p]
+		blk := &g.Blocks[a.blocks[p]]
+		a.walk(blk, &s)
 		for _, succ := range blk.Succs {
 			q := int(g.pos[succ] - a.first)
 			if !a.seen[q] {
@@ -211,16 +216,22 @@ func (a *analysis) forward() {
 			}
 		}
 	}
-	for p, b := range a.blocks {
-		s := a.states[p]
-		if budget == 0 {
-			s.forget()
-		}
-		blk := &g.Blocks[b]
-		for pc := blk.Start; pc < blk.End; pc++ {
-			a.effects[pc] = a.effect(pc, &s)
-			s.step(g.Insns[pc])
-		}
+}
+
+// walk moves s over a block and notes the effects.
+func (a *analysis) walk(blk *Block, s *origins) {
+	for pc := blk.Start; pc < blk.End; pc++ {
+		a.effects[pc] = a.effect(pc, s)
+		s.step(a.g.Insns[pc])
+	}
+}
+
+// surrender notes the effects of states that know nothing.
+func (a *analysis) surrender() {
+	for _, b := range a.blocks {
+		s := entryOrigins()
+		s.forget()
+		a.walk(&a.g.Blocks[b], &s)
 	}
 }
 
@@ -231,14 +242,14 @@ func (a *analysis) effect(pc int, s *origins) effect {
 		return effect{}
 	}
 	e := effect{uses: i.Uses(), defs: i.Defs()}
-	if i.IsCall() {
+	if kinds[i.Op] == kindCall {
 		a.callEffect(pc, s, &e)
 		return e
 	}
 	reg, ok := accessBase(i)
 	if !ok {
-		if c := i.Class(); c <= isa.ClassSTX && !i.IsLdImm64() && !i.IsPacketLoad() {
-			e.read(-StackBytes, 0) // no instruction
+		if kinds[i.Op] == kindUnknown {
+			e.read(-StackBytes, 0)
 		}
 		return e
 	}
@@ -251,9 +262,8 @@ func (a *analysis) effect(pc int, s *origins) effect {
 	if !base.isExact() {
 		from, to = lowest(from), 0
 	}
-	stores := !i.IsAtomic() && i.Class() != isa.ClassLDX || i.IsAtomic() && i.Imm == isa.AtomicStRel
-	switch {
-	case !stores:
+	switch k := kinds[i.Op]; {
+	case k == kindLoad, k == kindAtomic && i.Imm != isa.AtomicStRel:
 		e.read(from, to)
 	case base.isExact():
 		e.killLo, e.killHi = whole(from, to)
@@ -284,7 +294,12 @@ func (a *analysis) callEffect(pc int, s *origins, e *effect) {
 // backward solves liveness at the starts of blocks.
 func (a *analysis) backward() {
 	g, n := a.g, len(a.blocks)
-	gen, kill := make([]live, n), make([]live, n)
+	if cap(a.gen) < n {
+		a.gen, a.kill = make([]live, n), make([]live, n)
+	}
+	gen, kill := a.gen[:n], a.kill[:n]
+	clear(gen)
+	clear(kill)
 	work := newQueue(n)
 	for p, b := range a.blocks {
 		blk := &g.Blocks[b]

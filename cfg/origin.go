@@ -170,24 +170,22 @@ func (s *origins) widenWith(t *origins) (changed bool) {
 
 // step moves s over instruction i.
 func (s *origins) step(i isa.Instruction) {
-	c := i.Class()
-	_, access := accessBase(i)
-	switch {
-	case i.IsALU():
+	switch kinds[i.Op] {
+	case kindALU:
 		s.set(i.Dst, s.alu(i))
-	case i.IsLdImm64():
+	case kindLdImm64:
 		s.set(i.Dst, clean)
-	case i.IsCall(), i.IsPacketLoad():
+	case kindCall, kindPacket:
 		s.call(i)
-	case access && i.IsAtomic():
+	case kindAtomic:
 		s.atomic(i)
-	case access && c == isa.ClassLDX:
+	case kindLoad:
 		s.set(i.Dst, s.load(i))
-	case access && c == isa.ClassST:
+	case kindStoreImm:
 		s.store(i, clean)
-	case access && c == isa.ClassSTX:
+	case kindStore:
 		s.store(i, s.get(i.Src))
-	case c == isa.ClassJMP, c == isa.ClassJMP32, i.Op == 0: // jumps, second slots
+	case kindNone:
 	default:
 		s.forget()
 	}
@@ -318,18 +316,16 @@ func (s *origins) store(i isa.Instruction, value origin) {
 // atomic treats every form alike: what was in memory or in the source may be in
 // either afterwards.
 func (s *origins) atomic(i isa.Instruction) {
-	reg, ok := accessBase(i)
-	if !ok {
-		return
-	}
+	reg, _ := accessBase(i)
 	o, value := clean, clean
 	if base := s.get(reg); base.isPointer() && i.Size() == 8 {
 		off := lowest(base.offset() + int(i.Off))
 		o, value = s.above(off), s.get(i.Src).weak()
 		s.blur(off, value)
 	}
+	defs := i.Defs()
 	for r := range s.reg {
-		if i.Defs().Has(isa.Reg(r)) {
+		if defs.Has(isa.Reg(r)) {
 			s.reg[r] = join(o, value)
 		}
 	}

@@ -91,10 +91,17 @@ func (z *State) assumeShared(c isa.Cond, v domains.Var, k uint64) bool {
 // is one of unsigned words: comparisons of subregisters are if both words fit,
 // signed ones are if neither is negative.
 func (z *State) relate(c isa.Cond, w isa.Width, v, u domains.Var) {
-	if z.bottom || z.vars[v].node == zero || z.vars[u].node == zero {
+	if z.bottom {
 		return
 	}
 	wv, wu := z.Word(v), z.Word(u)
+	if z.vars[v].node == zero || z.vars[u].node == zero {
+		// Either was constant before, or the refinement just made it so.
+		if assumeWords(c, w, &wv, &wu); wv.Empty {
+			z.SetBottom()
+		}
+		return
+	}
 	if !w.Full() && max(wv.UMax, wu.UMax) > w.Mask() {
 		return
 	}

@@ -99,7 +99,7 @@ func (p *pairing) words(c *class, a, b *State, m merger) bool {
 // node of a may wrap in b, if that helps; a variable is more often bounded than
 // what it was computed from.
 func (p *pairing) rebase(c *class, a, b *State) {
-	if c.refA.node == zero {
+	if c.refA.node < firstNode {
 		return
 	}
 	nb := &b.nodes[c.refB.node]
@@ -241,7 +241,7 @@ func (p *pairing) place(z *State) {
 	}
 	for i := range p.classes {
 		c := &p.classes[i]
-		if id := c.refA.node; id != zero && p.nodes[id].refs == 0 && needed(c) {
+		if id := c.refA.node; id >= firstNode && p.nodes[id].refs == 0 && needed(c) {
 			c.node = id
 			p.nodes[id] = node{word: c.word, refs: c.count, slot: noSlot}
 		}
@@ -278,9 +278,8 @@ func (z *State) Leq(n domains.Numeric) bool {
 	if p.partedB {
 		return false
 	}
-	for v := range o.vars {
-		y := o.vars[v]
-		if k := p.of[v]; k == noClass && !o.trivial(y) || k != fixed && y.node == zero {
+	for v, y := range o.vars {
+		if k := p.of[v]; k != fixed && y.node == zero {
 			return false
 		}
 	}

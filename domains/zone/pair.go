@@ -50,7 +50,7 @@ type pairing struct {
 }
 
 const (
-	noClass = -1 // unknown on one side
+	noClass = -1 // unknown on both sides
 	fixed   = -2 // the same constant on both sides
 )
 
@@ -77,12 +77,17 @@ func (p *pairing) pair(a, b *State) {
 			continue
 		}
 		xTop, yTop := a.trivial(x), b.trivial(y)
-		if xTop || yTop {
+		switch {
+		case xTop && yTop:
 			p.of[v] = noClass
-			p.lost = p.lost || !xTop
-			continue
+		case xTop: // unknown, but the other state's edges may hold all the same
+			p.of[v] = p.open(class{refB: y, first: domains.Var(v)})
+		case yTop:
+			p.of[v] = p.open(class{refA: x, first: domains.Var(v)})
+			p.lost = true
+		default:
+			p.of[v] = p.class(x, y, mask, domains.Var(v))
 		}
-		p.of[v] = p.class(x, y, mask, domains.Var(v))
 	}
 }
 
@@ -92,36 +97,39 @@ func (z *State) trivial(r ref) bool {
 	return r.node == none || n.refs == 1 && n.slot == noSlot && n.word == domains.TopWord(z.w)
 }
 
-// class returns the class of v, which is x in a and y in b.
+// class returns the class of v, which is x in a and y in b. The value of a new one
+// is the node of x, rebased in b, or v itself where the node of x is Zero.
 func (p *pairing) class(x, y ref, mask uint64, v domains.Var) int32 {
 	const golden = 0x9e3779b97f4a7c15
 	diff := (x.delta - y.delta) & mask
 	h := (uint64(x.node)*golden ^ uint64(y.node)) * golden
 	h = (h ^ diff) * golden
 	for i := h >> p.shift; ; i = (i + 1) & uint64(len(p.table)-1) {
-		k := p.table[i] - 1
-		if k < 0 {
-			p.table[i] = int32(len(p.classes)) + 1
-			return p.open(x, y, diff, mask, v)
+		if k := p.table[i] - 1; k >= 0 {
+			c := &p.classes[k]
+			if c.refA.node == x.node && c.refB.node == y.node && c.diff == diff {
+				c.count++
+				return k
+			}
+			continue
 		}
-		if c := &p.classes[k]; c.refA.node == x.node && c.refB.node == y.node && c.diff == diff {
-			c.count++
-			return k
+		c := class{refA: ref{x.node, 0}, refB: ref{y.node, -diff & mask}, diff: diff, first: v}
+		if x.node == zero {
+			c.refA, c.refB = x, y
 		}
+		k := p.open(c)
+		p.table[i] = k + 1
+		return k
 	}
 }
 
-// open makes a new class whose value is the node of x, which is rebased in the
-// other state, or v itself where the node of x is Zero.
-func (p *pairing) open(x, y ref, diff, mask uint64, v domains.Var) int32 {
+// open makes a new class of one variable.
+func (p *pairing) open(c class) int32 {
 	k := int32(len(p.classes))
-	c := class{refA: ref{x.node, 0}, refB: ref{y.node, -diff & mask}, diff: diff, first: v, count: 1}
-	if x.node == zero {
-		c.refA, c.refB = x, y
-	}
+	c.count = 1
 	p.classes = append(p.classes, c)
-	p.partedA = p.share(p.inA, x.node, k) || p.partedA
-	p.partedB = p.share(p.inB, y.node, k) || p.partedB
+	p.partedA = p.share(p.inA, c.refA.node, k) || p.partedA
+	p.partedB = p.share(p.inB, c.refB.node, k) || p.partedB
 	return k
 }
 
@@ -129,7 +137,7 @@ func (p *pairing) open(x, y ref, diff, mask uint64, v domains.Var) int32 {
 func (p *pairing) share(in []int32, id nodeID, k int32) bool {
 	other := in[id]
 	in[id] = k + 1
-	if id == zero || other == 0 {
+	if id < firstNode || other == 0 {
 		return false
 	}
 	p.classes[k].split, p.classes[other-1].split = true, true

@@ -159,9 +159,15 @@ func joinWord(a, b *domains.Word) domains.Word {
 }
 
 // widenWord is joinWord, with bounds that move sent to the next threshold or to
-// the end. Bits need no help: each step makes one more unknown.
+// the end. Of the bits, all from the lowest that is lost to the top of the
+// threshold go, so that a counter does not lose them one by one.
 func widenWord(w isa.Width, a, b *domains.Word, t *domains.Thresholds) domains.Word {
 	r, top := joinWord(a, b), domains.TopWord(w)
+	if lost := r.Mask &^ a.Mask; lost != 0 {
+		end := t.Above(r.Value|r.Mask, w.WordMask())
+		r.Mask |= low(bits.Len64(end)) &^ (lost&-lost - 1)
+		r.Value &^= r.Mask
+	}
 	if r.UMin != a.UMin {
 		r.UMin = t.Below(r.UMin, top.UMin)
 	}

@@ -93,6 +93,49 @@ func TestLiveness(t *testing.T) {
 		r0 = *(u32 *)(r2 + 0)       ; r2 | -4 -8
 		exit                        ; r0 |
 		`,
+		// A pointer that a loop lowers may be anywhere.
+		`
+		r2 = r10                    ; r1 r10 | -4..-512
+	loop:	r2 += -8                    ; r1 r2 | -4..-512
+		r0 = *(u64 *)(r2 + 0)       ; r1 r2 | -4..-512
+		if r1 != 0 goto loop        ; r0 r1 r2 | -4..-512
+		exit                        ; r0 |
+		`,
+		// A pointer stored somewhere at or above r10-16 is found again there, and
+		// read through: r3 and r4 may be r10-32.
+		`
+		r3 = r10                    ; r1 r10 | -4..-12 -20..-32
+		r3 += -32                   ; r1 r3 r10 | -4..-12 -20..-32
+		r2 = r10                    ; r1 r3 r10 | -4..-12 -20..-32
+		r2 += r1                    ; r1 r2 r3 r10 | -4..-12 -20..-32
+		*(u64 *)(r2 - 16) = r3      ; r2 r3 r10 | -4..-12 -20..-32
+		*(u32 *)(r10 - 16) = 0      ; r2 r10 | -4..-12 -20..-32
+		r4 = *(u64 *)(r2 - 16)      ; r2 | -4..-32
+		r0 = *(u64 *)(r4 + 0)       ; r4 | -4..-32
+		exit                        ; r0 |
+		`,
+		// A helper may overwrite the pointer that it is given the address of: the
+		// store through r3 kills nothing.
+		`
+		r3 = r10                    ; r10 | -12..-32
+		r3 += -32                   ; r3 r10 | -12..-32
+		*(u64 *)(r10 - 8) = r3      ; r3 r10 | -12..-32
+		r2 = r10                    ; r10 | -4..-32
+		r2 += -8                    ; r2 r10 | -4..-32
+		r1 = 0                      ; r2 r10 | -4..-32
+		call loop                   ; r1 r2 r10 | -4..-32
+		r3 = *(u64 *)(r10 - 8)      ; r10 | -4 -8 -28 -32
+		*(u64 *)(r3 + 0) = 0        ; r3 r10 | -28 -32
+		r0 = *(u64 *)(r10 - 32)     ; r10 | -28 -32
+		exit                        ; r0 |
+		`,
+		// An index added to r10 itself says nothing of the frame's part.
+		`
+		r2 = r10                    ; r1 r10 | -4..-512
+		r2 += r1                    ; r1 r2 | -4..-512
+		r0 = *(u64 *)(r2 + 0)       ; r2 | -4..-512
+		exit                        ; r0 |
+		`,
 		// Atomics read; a store-release overwrites.
 		`
 		*(u64 *)(r10 - 8) = 7       ; r1 r10 |

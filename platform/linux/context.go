@@ -159,7 +159,7 @@ func (p *layoutParser) accessRow(cells []string) error {
 			return err
 		}
 	}
-	for _, run := range strings.Fields(cells[3]) {
+	for run := range strings.FieldsSeq(cells[3]) {
 		first, last, step, err := parseRun(run, size)
 		if err != nil {
 			return err

@@ -78,20 +78,28 @@ func parseTables() (*tables, error) {
 	return t, nil
 }
 
-// parseFile calls row with the cells of each line that is no comment.
+// parseFile calls row with the cells of each line that is no comment. The slice is
+// used again for the next line: row may keep the cells, not the slice.
 func parseFile(name string, row func(cells []string) error) error {
 	data, err := files.ReadFile("tables/" + name)
 	if err != nil {
 		return err
 	}
 	n := 0
+	var cells []string
 	for line := range strings.Lines(string(data)) {
 		n++
 		line = strings.TrimSuffix(line, "\n")
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		if err := row(strings.Split(line, "\t")); err != nil {
+		cells = cells[:0]
+		for tab := true; tab; {
+			var cell string
+			cell, line, tab = strings.Cut(line, "\t")
+			cells = append(cells, cell)
+		}
+		if err := row(cells); err != nil {
 			return fmt.Errorf("%s:%d: %w", name, n, err)
 		}
 	}

@@ -138,6 +138,9 @@ func Parse(raw []byte, base *Spec) (*Spec, error) {
 	}
 	h, d := readHeader(raw)
 	if d == nil {
+		d = h.identity()
+	}
+	if d == nil {
 		d = h.inside(len(raw))
 	}
 	if d != nil {

@@ -100,12 +100,17 @@ func checkSections(raw []byte, h header, split bool) *Diagnostic {
 			return fail("B6", i, "header goes on beyond 24 bytes and is not zero there")
 		}
 	}
+	if d := h.identity(); d != nil {
+		return d
+	}
 	total := uint32(len(raw)) - h.hdrLen
 	if total == 0 && !split {
 		return fail("B7", h.hdrLen, "nothing after the header")
 	}
 	secs := [2]section{{"type", h.typeOff, h.typeLen, 8}, {"string", h.strOff, h.strLen, 16}}
-	if secs[1].off < secs[0].off {
+	// By offset, as a signed difference, then by length: an empty section may
+	// share its offset with the one after it.
+	if d := int32(secs[1].off - secs[0].off); d < 0 || d == 0 && int32(secs[1].len-secs[0].len) < 0 {
 		secs[0], secs[1] = secs[1], secs[0]
 	}
 	at := uint32(0)

@@ -46,26 +46,67 @@ func (c *checker) objects() *Diagnostic {
 		}
 	}
 	for t := range c.s.Types() {
-		if kind, _, ok := c.s.kptr(t); ok && kind.isKptr() && t.Kind == KindPtr {
+		kind, target, ok := c.s.kptr(t)
+		if ok && objectFields.has(kind) && t.Kind == KindPtr && target.Kind.IsStruct() {
 			special[t.ID] = true
 		}
 	}
 	if len(special) == 0 {
 		return nil
 	}
+	found := map[TypeID][]Field{}
+	var order []Type
 	for t := range c.s.Types() {
 		if t.Kind != KindStruct || !hasMember(t, special) {
 			continue
 		}
 		fields, d := c.s.findFields(t, objectFields)
+		if d == nil && len(fields) == 0 {
+			d = c.fail(t, 0, "B175", "a member has the name of a special field and not its size or alignment")
+		}
 		if d == nil {
 			d = c.s.checkFields(t, fields)
 		}
 		if d != nil {
 			return d
 		}
+		found[t.ID], order = fields, append(order, t)
+	}
+	for _, t := range order {
+		if d := c.ownership(t, found); d != nil {
+			return d
+		}
 	}
 	return nil
+}
+
+// ownership checks that no chain of lists and trees of objects can become a
+// circle: an object that is itself an element may hold elements, but those may
+// not hold any (B176).
+func (c *checker) ownership(t Type, found map[TypeID][]Field) *Diagnostic {
+	root, node := holds(found[t.ID])
+	if !root || !node {
+		return nil
+	}
+	for _, f := range found[t.ID] {
+		if f.Node == "" {
+			continue
+		}
+		if inner, _ := holds(found[f.Type]); inner {
+			return c.fail(t, 0, "B176", "an element that holds elements holds type %d, which holds elements", f.Type)
+		}
+	}
+	return nil
+}
+
+// holds reports whether fields have a list head or tree root, and a list or tree
+// node.
+func holds(fields []Field) (root, node bool) {
+	for _, f := range fields {
+		root = root || f.Kind == FieldListHead || f.Kind == FieldRBRoot
+		node = node || f.Kind == FieldListNode || f.Kind == FieldRBNode
+	}
+	return root, node
 }
 
 // objectFields are the fields that Linux looks for in structs of program BTF.

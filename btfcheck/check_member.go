@@ -137,7 +137,7 @@ func (c *checker) enumField(p place) *Diagnostic {
 	n := p.width
 	switch {
 	case n == 0 && p.bits%8 != 0:
-		return c.misplaced(p, "B72", "it is no bitfield and starts at bit %d, inside a byte", p.bits)
+		return c.misplaced(p, "B77", "it is no bitfield and starts at bit %d, inside a byte", p.bits)
 	case n == 0:
 		n = 32
 	case n > 32:

@@ -145,7 +145,7 @@ func (c *checker) refRecord(t Type) *Diagnostic {
 
 // nameRule tells the rule about length (B38) from the given one.
 func (c *checker) nameRule(off uint32, rule string) string {
-	if _, ok := c.s.within(off, maxName); !ok {
+	if _, ok := c.s.within(off, maxName); !ok && c.validString(off) {
 		return "B38"
 	}
 	return rule

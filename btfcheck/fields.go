@@ -40,7 +40,7 @@ type fieldRow struct {
 
 var fieldRows = [...]fieldRow{
 	{FieldSpinLock, "bpf_spin_lock", 4, 4, true, true},
-	{FieldResSpinLock, "bpf_res_spin_lock", 4, 4, true, true},
+	{FieldResSpinLock, "bpf_res_spin_lock", 4, 4, true, false},
 	{FieldTimer, "bpf_timer", 16, 8, true, false},
 	{FieldWorkqueue, "bpf_wq", 16, 8, true, false},
 	{FieldTaskWork, "bpf_task_work", 8, 8, true, false},
@@ -48,7 +48,7 @@ var fieldRows = [...]fieldRow{
 	{FieldListNode, "bpf_list_node", 24, 8, false, true},
 	{FieldRBRoot, "bpf_rb_root", 16, 8, false, true},
 	{FieldRBNode, "bpf_rb_node", 32, 8, false, true},
-	{FieldRefcount, "bpf_refcount", 4, 4, true, true},
+	{FieldRefcount, "bpf_refcount", 4, 4, false, true},
 }
 
 // kptrTags are the special fields that are pointers with a type tag (B177).
@@ -58,10 +58,8 @@ var kptrTags = map[string]FieldKind{
 
 // String is the name of the struct or of the tag.
 func (k FieldKind) String() string {
-	for _, r := range fieldRows {
-		if r.kind == k {
-			return r.name
-		}
+	if r := k.row(); r.name != "" {
+		return r.name
 	}
 	for name, kind := range kptrTags {
 		if kind == k {
@@ -69,6 +67,16 @@ func (k FieldKind) String() string {
 		}
 	}
 	return "none"
+}
+
+// row is the description of a field that has a struct, else the zero row.
+func (k FieldKind) row() fieldRow {
+	for _, r := range fieldRows {
+		if r.kind == k {
+			return r
+		}
+	}
+	return fieldRow{}
 }
 
 // isKptr: k is a pointer with a tag.
@@ -104,6 +112,14 @@ func (s *Spec) Fields(id TypeID) ([]Field, error) {
 	if d == nil {
 		d = s.checkFields(t, out)
 	}
+	var have fieldSet
+	for _, f := range out {
+		// Linux counts in each nested struct anew, and warns at run time.
+		if have.has(f.Kind) && d == nil && f.Kind.row().once {
+			d = s.diagAt(t, "B137", "more than one %s", f.Kind)
+		}
+		have |= 1 << f.Kind
+	}
 	if d != nil {
 		return nil, d
 	}
@@ -113,7 +129,8 @@ func (s *Spec) Fields(id TypeID) ([]Field, error) {
 // fieldSet is a set of FieldKinds.
 type fieldSet uint32
 
-const allFields = ^fieldSet(0)
+// allFields has every kind but FieldNone.
+const allFields = ^fieldSet(1)
 
 func (f fieldSet) has(k FieldKind) bool { return f>>k&1 != 0 }
 
@@ -122,7 +139,6 @@ func (f fieldSet) has(k FieldKind) bool { return f>>k&1 != 0 }
 type fieldScan struct {
 	s      *Spec
 	want   fieldSet
-	seen   fieldSet
 	out    []Field
 	frames []fieldFrame
 }
@@ -136,6 +152,7 @@ type fieldFrame struct {
 	off   uint32 // of the struct in the value
 	mark  int    // len(out) on entry
 	count uint32 // elements of the array, 1 without one
+	seen  fieldSet
 }
 
 // findFields looks for the fields of the wanted kinds in a struct or DATASEC.
@@ -160,7 +177,7 @@ func (s *Spec) findFields(t Type, want fieldSet) ([]Field, *Diagnostic) {
 		}
 		i := top.next
 		top.next++
-		if d := f.member(*top, i); d != nil {
+		if d := f.member(top, i); d != nil {
 			return nil, d
 		}
 	}
@@ -169,7 +186,7 @@ func (s *Spec) findFields(t Type, want fieldSet) ([]Field, *Diagnostic) {
 }
 
 // member looks at member i of the struct at hand.
-func (f *fieldScan) member(top fieldFrame, i int) *Diagnostic {
+func (f *fieldScan) member(top *fieldFrame, i int) *Diagnostic {
 	var id TypeID
 	var off, room uint32
 	if top.t.Kind == KindDatasec {
@@ -190,27 +207,25 @@ func (f *fieldScan) member(top fieldFrame, i int) *Diagnostic {
 	if count == 0 {
 		return nil
 	}
-	row, kind, d := f.classify(top.t, t)
+	row, verdict, d := f.classify(top, t, off)
 	if d != nil {
 		return d
 	}
 	off += top.off
-	switch {
-	case kind.isKptr():
-		row = fieldRow{kind: kind, size: 8, align: 8}
-	case kind == FieldNone && t.Kind == KindStruct:
+	switch verdict {
+	case isNested:
 		if len(f.frames) >= 32 {
 			return f.s.diagAt(top.t, "B175", "special fields nested deeper than 32 structs")
 		}
 		f.frames = append(f.frames, fieldFrame{t: t, off: off, mark: len(f.out), count: count})
 		return nil
-	case kind == FieldNone:
+	case isOrdinary:
 		return nil
 	}
 	if room != 0 && uint64(room) != uint64(row.size)*uint64(count) || off%row.align != 0 {
 		return nil // not laid out as the kernel's: an ordinary struct
 	}
-	found := Field{Kind: kind, Offset: off, Size: row.size}
+	found := Field{Kind: row.kind, Offset: off, Size: row.size}
 	if d := f.describe(top.t, i, t, &found); d != nil {
 		return d
 	}
@@ -233,63 +248,79 @@ func (s *Spec) elements(id TypeID) (t Type, count uint32, ok bool) {
 	return Type{}, 0, false
 }
 
+// finding is what a member's type turned out to be.
+type finding uint8
+
+const (
+	isOrdinary finding = iota
+	isNested           // a struct to look into
+	isSpecial
+)
+
 // classify says which special field t is. Kernels compare the name of the
-// member's own type: a typedef or a qualifier hides it.
-func (f *fieldScan) classify(in, t Type) (fieldRow, FieldKind, *Diagnostic) {
-	if t.Kind == KindStruct {
-		name := t.Name()
-		for _, r := range fieldRows {
-			if r.name != name || !f.want.has(r.kind) {
-				continue
-			}
-			if r.once && f.seen.has(r.kind) {
-				return r, FieldNone, f.s.diagAt(in, "B137", "more than one %s", r.name)
-			}
-			if r.once {
-				f.seen |= 1 << r.kind
-			}
-			if t.Size() != r.size {
-				return r, FieldNone, nil
-			}
-			return r, r.kind, nil
+// member's own type: a typedef or a qualifier hides it, and a typedef that has
+// the name counts, although it is no field. They count in each struct anew. off
+// is the member's offset in its struct.
+func (f *fieldScan) classify(top *fieldFrame, t Type, off uint32) (fieldRow, finding, *Diagnostic) {
+	in := top.t
+	for _, r := range fieldRows {
+		if !f.want.has(r.kind) || t.short() != r.name {
+			continue
 		}
+		if r.once && top.seen.has(r.kind) {
+			return r, isOrdinary, f.s.diagAt(in, "B137", "more than one %s", r.name)
+		}
+		top.seen |= 1 << r.kind
+		if t.Kind != KindStruct || t.Size() != r.size {
+			return r, isOrdinary, nil
+		}
+		return r, isSpecial, nil
 	}
-	kind, _, ok := f.s.kptr(t)
-	if !ok {
-		return fieldRow{}, FieldNone, f.s.diagAt(in, "B177", "pointer with a tag that is no kptr, or a kptr to no struct")
+	if t.Kind == KindStruct {
+		return fieldRow{}, isNested, nil
 	}
-	if !f.want.has(kind) {
-		kind = FieldNone
+	kind, target, ok := f.s.kptr(t)
+	switch {
+	case (top.off+off)%8 != 0:
+		return fieldRow{}, isOrdinary, nil
+	case !ok:
+		return fieldRow{}, isOrdinary, f.s.diagAt(in, "B177", "a pointer's tag is no kptr, or not its only tag")
+	case !f.want.has(kind):
+		return fieldRow{}, isOrdinary, nil
+	case !target.Kind.IsStruct():
+		return fieldRow{}, isOrdinary, f.s.diagAt(in, "B177", "a %s does not point to a struct", kind)
 	}
-	return fieldRow{}, kind, nil
+	return fieldRow{kind: kind, size: 8, align: 8}, isSpecial, nil
 }
 
 // kptr recognises a pointer with a kptr tag. kind is FieldNone for a pointer
-// without a tag; ok is false for a tagged pointer that kernels refuse.
-func (s *Spec) kptr(t Type) (kind FieldKind, target TypeID, ok bool) {
+// without a tag and for other types; ok is false for tags that kernels refuse in
+// a value.
+func (s *Spec) kptr(t Type) (kind FieldKind, target Type, ok bool) {
 	if t.Kind == KindVolatile {
 		t, _ = s.Type(t.Ref())
 	}
 	if t.Kind != KindPtr {
-		return FieldNone, 0, true
+		return FieldNone, Type{}, true
 	}
 	tag, _ := s.Type(t.Ref())
 	if tag.Kind != KindTypeTag || tag.KindFlag {
-		return FieldNone, 0, true
+		return FieldNone, Type{}, true
 	}
 	kind = kptrTags[tag.Name()]
 	if under, _ := s.Type(tag.Ref()); under.Kind == KindTypeTag || kind == FieldNone {
-		return FieldNone, 0, false
+		return FieldNone, Type{}, false
 	}
-	st, _, err := s.Resolve(tag.Ref())
-	return kind, st.ID, err == nil && st.Kind.IsStruct()
+	target, _, err := s.Resolve(tag.Ref())
+	return kind, target, err == nil
 }
 
 // describe fills in what a kptr, list head or tree root refers to.
 func (f *fieldScan) describe(in Type, i int, t Type, out *Field) *Diagnostic {
 	switch {
 	case out.Kind.isKptr():
-		_, out.Type, _ = f.s.kptr(t)
+		_, target, _ := f.s.kptr(t)
+		out.Type = target.ID
 	case out.Kind == FieldListHead || out.Kind == FieldRBRoot:
 		value, d := f.s.contains(in, i)
 		if d != nil {
@@ -317,9 +348,10 @@ func (f *fieldScan) repeat(in Type, mark int, count, size uint32) *Diagnostic {
 	}
 	for c := uint32(1); c < count; c++ {
 		for _, field := range f.out[mark : mark+n] {
-			if row := field.Kind; row == FieldSpinLock || row == FieldResSpinLock || row == FieldTimer ||
-				row == FieldWorkqueue || row == FieldTaskWork || row == FieldRefcount {
-				return f.s.diagAt(in, "B175", "array of %s", row)
+			// Each lock, timer or node has one place: only kptrs, list
+			// heads and roots may come in arrays.
+			if !field.Kind.isKptr() && field.Kind != FieldListHead && field.Kind != FieldRBRoot {
+				return f.s.diagAt(in, "B175", "array of %s", field.Kind)
 			}
 			field.Offset += c * size
 			f.out = append(f.out, field)

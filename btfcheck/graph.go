@@ -87,9 +87,9 @@ func (s *Spec) checkFields(t Type, fields []Field) *Diagnostic {
 
 // findNode finds the member that links the elements of a list or tree.
 func (s *Spec) findNode(t Type, f *Field) *Diagnostic {
-	row := fieldRows[FieldListNode-1]
+	row := FieldListNode.row()
 	if f.Kind == FieldRBRoot {
-		row = fieldRows[FieldRBNode-1]
+		row = FieldRBNode.row()
 	}
 	in, _ := s.Type(f.Type)
 	for i := range int(in.Vlen) {

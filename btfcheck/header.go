@@ -32,6 +32,7 @@ func (d *Diagnostic) Error() string {
 type header struct {
 	order     binary.ByteOrder
 	big       bool
+	magic     uint16
 	version   uint8
 	flags     uint8
 	hdrLen    uint32
@@ -60,7 +61,6 @@ func readHeader(raw []byte) (header, *Diagnostic) {
 		// The length is checked before the magic: read it little endian.
 		h.order = binary.LittleEndian
 	}
-	h.version, h.flags = raw[2], raw[3]
 	h.hdrLen = h.order.Uint32(raw[4:])
 	if uint64(h.hdrLen) > uint64(len(raw)) {
 		return h, &Diagnostic{Rule: "B2", Offset: 4, Message: fmt.Sprintf("header of %d bytes in a blob of %d", h.hdrLen, len(raw))}
@@ -70,15 +70,21 @@ func readHeader(raw []byte) (header, *Diagnostic) {
 	word := func(i int) uint32 { return h.order.Uint32(buf[4*i:]) }
 	h.typeOff, h.typeLen, h.strOff, h.strLen = word(2), word(3), word(4), word(5)
 	h.layoutOff, h.layoutLen = word(6), word(7)
-	switch {
-	case binary.LittleEndian.Uint16(buf[:]) != 0xeb9f && !h.big:
-		return h, &Diagnostic{Rule: "B3", Message: "no BTF magic"}
-	case h.version != 1:
-		return h, &Diagnostic{Rule: "B4", Offset: 2, Message: fmt.Sprintf("version %d is not 1", h.version)}
-	case h.flags != 0:
-		return h, &Diagnostic{Rule: "B5", Offset: 3, Message: fmt.Sprintf("flags %#x are not 0", h.flags)}
-	}
+	h.magic, h.version, h.flags = h.order.Uint16(buf[:]), buf[2], buf[3]
 	return h, nil
+}
+
+// identity checks that the blob says it is BTF of the known version.
+func (h header) identity() *Diagnostic {
+	switch {
+	case h.magic != 0xeb9f:
+		return &Diagnostic{Rule: "B3", Message: "no BTF magic"}
+	case h.version != 1:
+		return &Diagnostic{Rule: "B4", Offset: 2, Message: fmt.Sprintf("version %d is not 1", h.version)}
+	case h.flags != 0:
+		return &Diagnostic{Rule: "B5", Offset: 3, Message: fmt.Sprintf("flags %#x are not 0", h.flags)}
+	}
+	return nil
 }
 
 // inside checks that both sections lie inside a blob of n bytes, and nothing

@@ -51,6 +51,13 @@ func (l *linker) btfMap(name string, st *btf.Struct) (*Map, error) {
 	if err != nil || values == nil {
 		return m, err
 	}
+	// Values are file descriptors, whatever the map holds.
+	if m.ValueSize == 0 {
+		m.ValueSize = 4
+	}
+	if m.KeySize == 0 {
+		m.KeySize = 4
+	}
 	inner, ok := btf.As[*btf.Struct](values)
 	if !ok {
 		return m, nil // an array of functions: the programs of a tail-call map
@@ -63,12 +70,6 @@ func (l *linker) btfMap(name string, st *btf.Struct) (*Map, error) {
 		return nil, fmt.Errorf("its inner maps hold maps; only one level is possible")
 	}
 	m.Inner = in
-	if m.KeySize == 0 {
-		m.KeySize = 4
-	}
-	if m.ValueSize == 0 {
-		m.ValueSize = 4
-	}
 	return m, nil
 }
 

@@ -253,7 +253,7 @@ func (l *linker) calc(kind coreKind, s *coreSpec, root btf.Type, id uint64) (cor
 	case coreFieldExists, coreTypeExists, coreEnumExists, coreTypeMatches:
 		return coreValue{value: 1, validate: true}, nil
 	case coreTypeIDTarget:
-		return coreValue{value: id, validate: true}, nil
+		return coreValue{value: id}, nil // static linking may have renumbered the type
 	case coreTypeSize:
 		n, err := btf.Sizeof(root)
 		return coreValue{value: uint64(n), validate: true}, err

@@ -38,7 +38,8 @@ type linker struct {
 	arena   *Map
 	externs map[string]*extern
 
-	budget      int
+	budget      int // slots left
+	steps       int // calls left to follow
 	unrelocated int // CO-RE sites that keep the compiler's values
 	relocators  map[relocKey]coreResult
 }
@@ -48,7 +49,7 @@ func link(f *elfFile, opts Options) (*Object, error) {
 	l := &linker{
 		f: f, opts: opts, obj: &Object{Path: f.name, BigEndian: f.big},
 		byStart: map[slot]*function{}, maps: map[slot]*Map{}, data: map[int]*Map{}, externs: map[string]*extern{},
-		budget: maxSlots, relocators: map[relocKey]coreResult{},
+		budget: maxSlots, steps: 4 * maxSlots, relocators: map[relocKey]coreResult{},
 	}
 	if err := l.readTypes(); err != nil {
 		return nil, err
@@ -134,6 +135,10 @@ func (l *linker) program(entry *function) *Program {
 	p := &Program{Name: entry.name, Section: entry.sec.name, License: l.obj.License, BigEndian: l.f.big, BTF: l.obj.BTF, Object: l.obj, HasFuncInfo: true}
 	setType(p, l.opts)
 	order, base := l.reachable(entry)
+	if l.steps <= 0 {
+		p.Problem = "the programs of the object make too many calls together"
+		return p
+	}
 	slots := 0
 	for _, fn := range order {
 		slots += len(fn.insns)
@@ -205,6 +210,9 @@ func (l *linker) reachable(entry *function) ([]*function, map[*function]int) {
 		}
 		target := top.fn.calls[top.next].target
 		top.next++
+		if l.steps--; l.steps <= 0 {
+			break
+		}
 		if _, ok := base[target]; ok {
 			continue
 		}

@@ -92,7 +92,7 @@ func (p *pairing) words(c *class, a, b *State, m merger) bool {
 	} else {
 		c.word = joinWord(&c.wa, &c.wb)
 	}
-	return c.refA.node == zero || c.refA.delta != 0 || c.word != c.wa
+	return c.refA.node == zero || c.refA.node != none && c.refA.delta != 0 || c.word != c.wa
 }
 
 // rebase makes the first variable the value of a class where its offset from the

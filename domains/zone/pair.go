@@ -81,7 +81,7 @@ func (p *pairing) pair(a, b *State) {
 		case xTop && yTop:
 			p.of[v] = noClass
 		case xTop: // unknown, but the other state's edges may hold all the same
-			p.of[v] = p.open(class{refB: y, first: domains.Var(v)})
+			p.of[v] = p.open(class{refA: ref{none, x.delta}, refB: y, first: domains.Var(v)})
 		case yTop:
 			p.of[v] = p.open(class{refA: x, first: domains.Var(v)})
 			p.lost = true

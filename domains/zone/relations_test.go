@@ -381,3 +381,133 @@ func TestManyRelations(t *testing.T) {
 		t.Errorf("the last is at least %d", d.UMin)
 	}
 }
+
+// TestEqualityMovesEdges: the edges of a node that is merged into another one
+// move by the difference of the offsets.
+func TestEqualityMovesEdges(t *testing.T) {
+	p := newProg(t)
+	p.when(r1, isa.LE, k(100))
+	p.when(r2, isa.LE, k(100))
+	p.when(r1, isa.LT, domains.V(r4))
+	p.when(r2, isa.LT, domains.V(r3))
+	p.when(r0, isa.LE, domains.V(r2))
+	p.do(isa.Mov, 5, domains.V(r2))
+	p.do(isa.Add, 5, k(20))
+	p.when(r1, isa.EQ, domains.V(5)) // r1 = r2 + 20
+	p.wantDiff(r2, r1, -20, -20)
+	p.wantDiff(r1, r3, least, 19)
+	p.wantDiff(r0, r1, -100, -20)
+	p.wantDiff(r2, r4, least, -21)
+}
+
+func TestSubregisterComparesLowParts(t *testing.T) {
+	p := newProg(t)
+	p.do(isa.Mov, r1, domains.V(r0))
+	p.do(isa.Add, r1, k(1<<32))
+	p.when32(r0, isa.EQ, domains.V(r1))
+	p.when32(r0, isa.GE, domains.V(r1))
+	p.wantBottom(false)
+	p.when(r0, isa.NE, domains.V(r1))
+	p.wantBottom(false)
+	p.when32(r0, isa.NE, domains.V(r0))
+	p.wantBottom(true)
+}
+
+func TestContainsEdge(t *testing.T) {
+	p := newProg(t)
+	p.when(r0, isa.LT, domains.V(r1))
+	for _, env := range [][]uint64{{3, 3}, {1<<64 - 1, 1}, {1 << 63, 1<<63 - 1}} {
+		if p.Contains(env) {
+			t.Errorf("%v is in %s", env, p)
+		}
+	}
+	for _, env := range [][]uint64{{3, 4}, {0, 1<<64 - 1}, {1<<63 - 1, 1 << 63}} {
+		if !p.Contains(env) {
+			t.Errorf("%v is not in %s", env, p)
+		}
+	}
+}
+
+func TestLeq(t *testing.T) {
+	bounded := newProg(t)
+	bounded.when(r0, isa.LE, k(5))
+	bounded.when(r1, isa.GE, k(5))
+	edge := newProg(t)
+	edge.when(r0, isa.LE, domains.V(r1))
+	less := edge.clone()
+	less.when(r0, isa.NE, domains.V(r1))
+	equal := newProg(t)
+	equal.do(isa.Mov, r0, domains.V(r1))
+	moved := newProg(t)
+	moved.do(isa.Mov, r0, k(3))
+	moved.do(isa.Mov, r1, k(4))
+	bottom := newProg(t)
+	bottom.SetBottom()
+	all := []struct {
+		name string
+		prog
+		above string // indices of the states that it is below
+	}{
+		{"top", newProg(t), "0"},
+		{"bounded", bounded, "012"},
+		{"edge", edge, "02"},
+		{"less", less, "023"},
+		{"equal", equal, "024"},
+		{"constants", moved, "0235"},
+		{"bottom", bottom, "0123456"},
+	}
+	for _, a := range all {
+		got := ""
+		for i, b := range all {
+			if a.Leq(b.State) {
+				got += string(rune('0' + i))
+			}
+		}
+		if got != a.above {
+			t.Errorf("%s is below %s, want %s", a.name, got, a.above)
+		}
+	}
+}
+
+// TestLooseningEdgeEnds: an edge that each round loosens by one is given up.
+func TestLooseningEdgeEnds(t *testing.T) {
+	p := newProg(t)
+	p.when(r1, isa.LE, domains.V(r2))
+	p.when(r1, isa.LE, k(1<<40))
+	rounds := p.loop(func(p prog) {
+		p.when(r1, isa.LT, k(1<<40))
+		p.do(isa.Add, r1, k(1))
+	}, nil)
+	if rounds > 8 {
+		t.Errorf("%d rounds", rounds)
+	}
+}
+
+// TestHugeDistances: weights stop at limit and do not overflow.
+func TestHugeDistances(t *testing.T) {
+	const n = 15
+	z := New(isa.W64, 2*n)
+	env := make([]uint64, 2*n)
+	for i := range domains.Var(n) {
+		env[i], env[n+i] = uint64(i)<<60, uint64(i+1)<<60
+		z.Assume(isa.LE, isa.W64, i, domains.K(uint64(i)<<60)) // so that adding does not wrap
+		z.ALU(isa.Mov, isa.W64, n+i, domains.V(i))
+		z.ALU(isa.Add, isa.W64, n+i, domains.K(1<<60))
+	}
+	for i := range domains.Var(n - 1) {
+		z.Assume(isa.LE, isa.W64, n+i, domains.V(i+1))
+	}
+	if !z.Contains(env) {
+		t.Errorf("lost %v in %s", env, z)
+	}
+	if x, ok := z.Word(0).Const(); !ok || x != 0 {
+		t.Errorf("first is %+v", z.Word(0))
+	}
+	y := New(isa.W64, 20)
+	for v := range domains.Var(14) {
+		y.addEdge(y.ensure(v).node, y.ensure(v+1).node, -limit)
+	}
+	if _, hi, _ := y.Diff(0, 14); hi != -limit || y.Word(14).UMin != 14*limit {
+		t.Errorf("got %d and %s", hi, y)
+	}
+}

@@ -12,6 +12,8 @@ type Both[A, B any] struct {
 type Reducer[A, B any] interface {
 	// Reduce returns (a', b') with γ(a') ∩ γ(b') = γ(a) ∩ γ(b), both bottom if one is.
 	Reduce(w isa.Width, a A, b B) (A, B)
+	// Known returns the only word of γ(a) ∩ γ(b), if that is quick to see.
+	Known(a A, b B) (x uint64, ok bool)
 }
 
 // Pair is the reduced product of two Scalars as one Scalar, without an interface
@@ -78,6 +80,11 @@ func (p Pair[A, B, DA, DB, R]) Meet(w isa.Width, a, b Both[A, B]) Both[A, B] {
 
 // ALU works side by side and reduces.
 func (p Pair[A, B, DA, DB, R]) ALU(op isa.ALUOp, w isa.Width, a, b Both[A, B]) Both[A, B] {
+	if x, ok := p.Reduce.Known(a.A, a.B); ok {
+		if y, ok := p.Reduce.Known(b.A, b.B); ok {
+			return p.Const(w, isa.Eval(op, w, x, y))
+		}
+	}
 	return p.reduced(w, p.Left.ALU(op, w, a.A, b.A), p.Right.ALU(op, w, a.B, b.B))
 }
 
@@ -118,3 +125,6 @@ func (x Exchange[A, B, DA, DB]) Reduce(w isa.Width, a A, b B) (A, B) {
 	}
 	return a, b
 }
+
+// Known is not quick to see.
+func (x Exchange[A, B, DA, DB]) Known(A, B) (uint64, bool) { return 0, false }

@@ -40,6 +40,11 @@ func (bitsAndBounds) Reduce(w isa.Width, t tnum.Tnum, e interval.Interval) (tnum
 	return withBounds(w, t, tight), tight
 }
 
+// Known asks the tnum: it is constant if the interval is.
+func (bitsAndBounds) Known(t tnum.Tnum, _ interval.Interval) (uint64, bool) {
+	return t.Value, t.IsConst()
+}
+
 func withBounds(w isa.Width, t tnum.Tnum, e interval.Interval) tnum.Tnum {
 	value, mask := interval.Bits(w, e)
 	return tnum.Meet(t, tnum.Tnum{Value: value, Mask: mask})

@@ -8,8 +8,18 @@ import (
 
 // ALU returns e with isa.Eval(op, w, x, y) ∈ γ(e) for all x ∈ γ(a), y ∈ γ(b).
 func ALU(op isa.ALUOp, w isa.Width, a, b Interval) Interval {
+	if a.isSmall(w) && b.isSmall(w) {
+		if s := smallALU(op, w, a, b); s.Hi <= w.SubMask() {
+			return narrow(w, s)
+		}
+	}
 	if a.IsEmpty() || b.IsEmpty() {
 		return empty
+	}
+	if x, ok := a.IsConst(); ok {
+		if y, ok := b.IsConst(); ok {
+			return constant(w, isa.Eval(op, w, x, y))
+		}
 	}
 	switch op {
 	case isa.Add, isa.Sub, isa.Mul, isa.And, isa.Or, isa.Xor:
@@ -45,11 +55,11 @@ func ALU(op isa.ALUOp, w isa.Width, a, b Interval) Interval {
 
 // ring does the operations whose low half depends on low halves only.
 func ring(op isa.ALUOp, w isa.Width, a, b Interval) Interval {
-	low := pairs(op, w.Word/2, a.low(), b.low())
 	if !w.Full() {
-		return zeroExtend(low)
+		return zeroExtend(pairs(op, w.Op, a.low(), b.low()))
 	}
-	return canonical(w, pairs(op, w.Word, a.word(), b.word()), low)
+	word := pairs(op, w.Word, a.word(), b.word())
+	return canonical(w, word, pairs(op, w.Word/2, a.low(), b.low()))
 }
 
 // pairs joins op over the spans of two sets of n-bit words.

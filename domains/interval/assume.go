@@ -136,16 +136,24 @@ func (s Span) withBits(value, mask uint64) Span {
 	return Span{lo, hi}
 }
 
+// hasBits reports whether all bounds are members of a tnum.
+func (a Set) hasBits(value, mask uint64) bool {
+	return a.Pos.hasBits(value, mask) && a.Neg.hasBits(value, mask)
+}
+
+func (s Span) hasBits(value, mask uint64) bool {
+	return s.Lo > s.Hi || (s.Lo^value|s.Hi^value)&^mask == 0
+}
+
 // WithBits returns the members of e that are in the tnum (value, mask); all others
 // are dropped where they are at the ends of a range.
 func WithBits(w isa.Width, e Interval, value, mask uint64) Interval {
 	m := w.SubMask()
 	word, low := e.word(), e.low()
-	word2, low2 := word.withBits(value, mask), low.withBits(value&m, mask&m)
-	if word2 == word && low2 == low {
+	if word.hasBits(value, mask) && low.hasBits(value&m, mask&m) {
 		return e
 	}
-	return canonical(w, word2, low2)
+	return canonical(w, word.withBits(value, mask), low.withBits(value&m, mask&m))
 }
 
 // Bits returns the best tnum of each of the two sets of e, met, as value and mask. e is not empty.

@@ -76,14 +76,7 @@ func widenSpan(a, b, full Span, t *domains.Thresholds) Span {
 }
 
 // ALU owes Eval(op, w, x, y) ∈ γ.
-func (Domain) ALU(op isa.ALUOp, w isa.Width, a, b Interval) Interval {
-	if x, ok := a.IsConst(); ok {
-		if y, ok := b.IsConst(); ok {
-			return constant(w, isa.Eval(op, w, x, y))
-		}
-	}
-	return ALU(op, w, a, b)
-}
+func (Domain) ALU(op isa.ALUOp, w isa.Width, a, b Interval) Interval { return ALU(op, w, a, b) }
 
 // Assume narrows both operands.
 func (Domain) Assume(c isa.Cond, w isa.Width, a, b Interval) (Interval, Interval) {

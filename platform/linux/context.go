@@ -66,7 +66,7 @@ func (l *layout) add(off, size int, write bool, f versionedField) error {
 		return fmt.Errorf("more than 255 fields")
 	}
 	if i >= len(l.cells) {
-		l.cells = append(l.cells, make([]uint8, i+256-len(l.cells))...)
+		l.cells = append(l.cells, make([]uint8, i+1024-len(l.cells))...)
 	}
 	l.cells[i] = uint8(n + 1)
 	l.size = max(l.size, int64(off+size))

@@ -30,37 +30,57 @@ func (t *tables) progRow(cells []string) error {
 	p := progType{ProgType: platform.ProgType{
 		Name: cells[1], ID: uint32(len(t.progs) + 1), Since: since, CtxName: cells[3],
 	}}
-	for _, f := range strings.Split(cells[4], ",") {
-		switch f {
-		case "pktread":
-			p.PacketRead = true
-		case "pktwrite":
-			p.PacketWrite = true
-		case "legacy":
-			p.LegacyPacketLoads = true
-		case "tracing":
-			p.Tracing = true
-		case "spinlock":
-			p.SpinLocks = true
-		case "btf":
-			p.BTFContext = true
-		case "raw12":
-			p.RawContext = 12
-		case "ptrexit":
-			p.PointerExit = true
-		case "sleep":
-			p.Sleepable = true
-		default:
-			return fmt.Errorf("unknown flag %q", f)
+	for f := range strings.SplitSeq(cells[4], ",") {
+		if err := progFlag(&p.ProgType, f); err != nil {
+			return err
 		}
 	}
-	for i, e := range strings.Fields(cells[5]) {
-		if i == 0 {
-			if p.exit, err = parseExit(e); err != nil {
-				return err
-			}
-			continue
-		}
+	if err := t.exits(&p, cells[5]); err != nil {
+		return err
+	}
+	t.progs = append(t.progs, p)
+	t.progByName[p.Name] = &t.progs[len(t.progs)-1]
+	return nil
+}
+
+// progFlag sets one flag of progtypes.txt.
+func progFlag(p *platform.ProgType, f string) error {
+	switch f {
+	case "pktread":
+		p.PacketRead = true
+	case "pktwrite":
+		p.PacketWrite = true
+	case "legacy":
+		p.LegacyPacketLoads = true
+	case "tracing":
+		p.Tracing = true
+	case "spinlock":
+		p.SpinLocks = true
+	case "btf":
+		p.BTFContext = true
+	case "raw12":
+		p.RawContext = 12
+	case "ptrexit":
+		p.PointerExit = true
+	case "sleep":
+		p.Sleepable = true
+	default:
+		return fmt.Errorf("unknown flag %q", f)
+	}
+	return nil
+}
+
+// exits parses the default exit range and those of attach types.
+func (t *tables) exits(p *progType, text string) error {
+	list := strings.Fields(text)
+	if len(list) == 0 {
+		return fmt.Errorf("no exit range")
+	}
+	var err error
+	if p.exit, err = parseExit(list[0]); err != nil {
+		return err
+	}
+	for _, e := range list[1:] {
 		name, text, _ := strings.Cut(e, "=")
 		ids, err := t.attachIDs(name)
 		if err != nil {
@@ -69,12 +89,12 @@ func (t *tables) progRow(cells []string) error {
 		if p.exitAt == nil {
 			p.exitAt = map[uint32]platform.ExitRange{}
 		}
-		if p.exitAt[ids[0]], err = parseExit(text); err != nil {
-			return err
+		for _, id := range ids {
+			if p.exitAt[id], err = parseExit(text); err != nil {
+				return err
+			}
 		}
 	}
-	t.progs = append(t.progs, p)
-	t.progByName[p.Name] = &t.progs[len(t.progs)-1]
 	return nil
 }
 

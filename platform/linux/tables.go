@@ -52,8 +52,9 @@ func parseTables() (*tables, error) {
 		layouts:    map[string]*layout{},
 		contexts:   map[contextKey]*layout{},
 		structs:    map[platform.ValueKind]*layout{},
-		helperIDs:  map[string]int32{},
-		sections:   map[string]section{},
+		helpers:    make([]helper, 0, 256),
+		helperIDs:  make(map[string]int32, 256),
+		sections:   make(map[string]section, 128),
 	}
 	lp := layoutParser{t: t, fields: map[string][]namedField{}}
 	hp := helperParser{t: t, sets: map[string][]item{}}
@@ -114,7 +115,7 @@ func columns(cells []string, n int) error {
 	return nil
 }
 
-// number parses a number and demands that rows come in its order, from 1.
+// inOrder demands that rows come in the order of their numbers.
 func inOrder(s string, have int) error {
 	n, err := strconv.Atoi(s)
 	if err != nil {

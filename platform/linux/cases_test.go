@@ -2,10 +2,13 @@ package linux
 
 import (
 	"bufio"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -82,4 +85,69 @@ func TestCaseRefusals(t *testing.T) {
 		t.Errorf("too few refusals compared: %v", counts)
 	}
 	t.Logf("refusals compared: %v", counts)
+}
+
+// TestCaseHelpers demands on every kernel that the helpers of accepted programs are
+// allowed, and that one of those is refused where the kernel said so.
+func TestCaseHelpers(t *testing.T) {
+	kernels := map[string]string{"5.10.262": "linux-5.10", "6.1.192": "linux-6.1", "6.12.117": "linux-6.12",
+		"6.18.44": "linux-6.18", "7.3.4": "linux-7.3"}
+	verdicts := map[string]map[string]string{} // case, kernel
+	for _, r := range tsv(t, "../cases/kernels-cases.tsv") {
+		verdicts[r["id"]] = r
+	}
+	accepted, refused := 0, 0
+	lines := bufio.NewScanner(shared(t, "cases/linux-verifier.jsonl"))
+	lines.Buffer(nil, 1<<26)
+	for lines.Scan() {
+		var c struct {
+			ID       string `json:"id"`
+			ProgType string `json:"prog_type"`
+			Attach   uint32 `json:"attach_type"`
+			Insns    string `json:"insns"`
+		}
+		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
+			t.Fatal(err)
+		}
+		all, err := hex.DecodeString(c.Insns)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for version, name := range kernels {
+			tg := target(t, name)
+			missing := ""
+			for code := all; len(code) >= 8; code = code[8:] {
+				if code[0] == 0x18 && len(code) >= 16 {
+					code = code[8:] // the next slot holds no instruction
+					continue
+				}
+				id := int32(binary.LittleEndian.Uint32(code[4:]))
+				if code[0] != 0x85 || code[1]>>4 != 0 {
+					continue
+				}
+				if h, _ := tg.Helper(prog(t, tg, c.ProgType), c.Attach, id); h == nil {
+					missing = tg.HelperName(id)
+					if missing == "" {
+						missing = "unknown"
+					}
+				}
+			}
+			switch v := verdicts[c.ID][version]; {
+			case v == "accept":
+				accepted++
+				if missing != "" {
+					t.Errorf("%s on %s: accepted, but %s is refused", c.ID, version, missing)
+				}
+			case strings.Contains(v, "helper"):
+				refused++
+				if missing == "" {
+					t.Errorf("%s on %s: %s, but every helper is allowed", c.ID, version, v)
+				}
+			}
+		}
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d accepted and %d refused for a helper", accepted, refused)
 }

@@ -17,9 +17,10 @@ type helper struct {
 	other  *platform.Helper // what extensions see: unsupported
 }
 
-// offer is a prototype and who sees it: the program types of all, and those of
-// some under the attach types listed.
+// offer is a prototype and who sees it from a version on: the program types of
+// all, and those of some under the attach types listed.
 type offer struct {
+	since platform.Version
 	all   progSet
 	some  map[uint32][]uint32
 	proto *platform.Helper
@@ -40,7 +41,7 @@ func (t *Target) Helper(p *platform.ProgType, attach uint32, id int32) (h *platf
 	}
 	attach = expectedAttach(p, attach)
 	for i := range e.offers {
-		if e.offers[i].seenBy(p.ID, attach) {
+		if e.offers[i].since <= t.version && e.offers[i].seenBy(p.ID, attach) {
 			return e.offers[i].proto, true
 		}
 	}
@@ -193,7 +194,8 @@ func (e *helper) specialised(begin int, h *platform.Helper, prog *progType, maps
 	}
 	own := *h
 	own.PacketArgs, own.Maps = packet, maps
-	e.offers = append(e.offers, offer{proto: &own})
+	own.Since = e.since
+	e.offers = append(e.offers, offer{since: h.Since, proto: &own})
 	return &e.offers[len(e.offers)-1]
 }
 

@@ -12,8 +12,9 @@
 // sections are written by internal/gen; the others by hand.
 //
 // The trap: Since alone does not make an older version exact. A helper known to 5.10
-// may since have been opened to more program types, a map type to more helpers: the
-// finer columns are 6.18's. For older versions the tables err towards accepting.
+// may since have been opened to more program types, a map type to more helpers; the
+// rows know some of these dates (strtoul 5.19, the tracing helpers 6.16), for the
+// rest the finer columns are 6.18's, and older versions err towards accepting.
 package linux
 
 //go:generate go run ./internal/gen ../../../shared/spec tables

@@ -330,6 +330,16 @@ func TestVersions(t *testing.T) {
 	if _, ok := skb.Access(76, 4, false); !ok {
 		t.Error("5.10 has no packet data")
 	}
+	id, _ := old.HelperID("strtoul")
+	if h, _ := old.Helper(prog(t, old, "socket_filter"), 0, id); h != nil {
+		t.Error("5.10 has strtoul for socket filters")
+	}
+	if h := mustHelper(t, old, "cgroup_sysctl", 18, "strtoul"); h.Since != platform.V(5, 2) {
+		t.Errorf("%+v", h)
+	}
+	if h := mustHelper(t, now, "socket_filter", 0, "strtoul"); h.Since != platform.V(5, 2) {
+		t.Errorf("%+v", h)
+	}
 	if l := now.Limits(); l.Insns != 1_000_000 || l.Frames != 8 || l.StackBytes != 512 || l.StackRound != 16 || l.PacketOffset != 0xffff {
 		t.Errorf("%+v", l)
 	}

@@ -16,6 +16,32 @@ var helperSince = []struct {
 	{203, "5.19"}, {207, "6.0"}, {209, "6.1"}, {211, "6.2"},
 }
 
+// tracers are the program types that had the tracing helpers from the beginning.
+var tracers = []string{
+	"KPROBE", "TRACEPOINT", "PERF_EVENT", "RAW_TRACEPOINT", "RAW_TRACEPOINT_WRITABLE", "TRACING", "LSM", "SYSCALL",
+}
+
+// opened says when a helper that some program types had was opened to others.
+var opened = map[string]struct {
+	since string
+	first []string
+}{
+	"strtol":                    {"5.19", []string{"CGROUP_SYSCTL"}},
+	"strtoul":                   {"5.19", []string{"CGROUP_SYSCTL"}},
+	"perf_event_read":           {"6.16", tracers},
+	"perf_event_read_value":     {"6.16", tracers},
+	"current_task_under_cgroup": {"6.16", tracers},
+	"send_signal":               {"6.16", tracers},
+	"send_signal_thread":        {"6.16", tracers},
+	"get_task_stack":            {"6.16", tracers},
+	"copy_from_user":            {"6.16", tracers},
+	"copy_from_user_task":       {"6.16", tracers},
+	"task_storage_get":          {"6.16", tracers},
+	"task_storage_delete":       {"6.16", tracers},
+	"get_branch_snapshot":       {"6.16", tracers},
+	"find_vma":                  {"6.16", tracers},
+}
+
 // movesPacket lists the helpers after which packet pointers are gone (H3).
 var movesPacket = []string{
 	"clone_redirect", "l3_csum_replace", "l4_csum_replace", "lwt_push_encap", "lwt_seg6_action",

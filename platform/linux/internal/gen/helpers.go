@@ -24,6 +24,7 @@ var unprobed = []string{"LSM", "LIRC_MODE2", "STRUCT_OPS"}
 // offer is a helper's prototype as one program type sees it.
 type offer struct {
 	typ, attach string // attach: "" = every, else names joined by |
+	since       string
 	proto       string // return, arguments, flags, unsupported: tab-separated
 }
 
@@ -34,7 +35,7 @@ func helpers(spec string) (string, error) {
 		return "", err
 	}
 	var b strings.Builder
-	b.WriteString(`# Written by internal/gen. Helpers: number, name, first version, result, arguments, flags, why unsupported or -,
+	b.WriteString(`# Written by internal/gen. Helpers: number, name, first version of the row (the first row's is the helper's), result, arguments, flags, why unsupported or -,
 # program types (type(attach|attach) where only these attach types may; @a = the set of that name).
 # Result: ? = may be null, ! = trusted, :r = read only. Arguments: n null accepted, r read only, u need not be initialised,
 # w written, a aligned, z zero accepted, x reference ends, l local dynptr, b ring buffer dynptr,
@@ -96,15 +97,24 @@ func helperLines(vars []row) ([]string, error) {
 		}
 		offers = append(offers, got...)
 	}
-	head := fmt.Sprintf("%d\t%s\t%s", id, name, sinceOf(id))
+	for i := range offers {
+		offers[i].since = sinceOf(id)
+		if o, ok := opened[name]; ok && !slices.Contains(o.first, offers[i].typ) {
+			offers[i].since = o.since
+		}
+	}
+	// The rows of the first version come first: theirs is the helper's.
+	slices.SortStableFunc(offers, func(a, b offer) int {
+		return strings.Compare(later(a, id), later(b, id))
+	})
 	var lines []string
 	for len(offers) > 0 {
-		proto := offers[0].proto
+		proto, since := offers[0].proto, offers[0].since
 		var types []string
 		rest := offers[:0:0]
 		for _, o := range offers {
 			switch {
-			case o.proto != proto:
+			case o.proto != proto || o.since != since:
 				rest = append(rest, o)
 			case o.attach == "":
 				types = append(types, strings.ToLower(o.typ))
@@ -112,7 +122,7 @@ func helperLines(vars []row) ([]string, error) {
 				types = append(types, fmt.Sprintf("%s(%s)", strings.ToLower(o.typ), o.attach))
 			}
 		}
-		lines = append(lines, head+"\t"+proto+"\t"+strings.Join(types, ","))
+		lines = append(lines, fmt.Sprintf("%d\t%s\t%s\t%s\t%s", id, name, since, proto, strings.Join(types, ",")))
 		offers = rest
 	}
 	if len(lines) == 0 { // known, but nobody may call it
@@ -120,9 +130,17 @@ func helperLines(vars []row) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		lines = append(lines, head+"\t"+p+"\t-")
+		lines = append(lines, fmt.Sprintf("%d\t%s\t%s\t%s\t-", id, name, sinceOf(id), p))
 	}
 	return lines, nil
+}
+
+// later ranks an offer: those of the helper's first version come first.
+func later(o offer, id int) string {
+	if o.since == sinceOf(id) {
+		return "0"
+	}
+	return "1"
 }
 
 func sinceOf(id int) string {
@@ -170,7 +188,7 @@ func offersOf(vars []row, name, typ string) ([]offer, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, offer{typ, a, p})
+		out = append(out, offer{typ: typ, attach: a, proto: p})
 	}
 	// A prototype for some attach types comes before the one for all.
 	slices.SortStableFunc(out, func(a, b offer) int { return strings.Compare(rank(a), rank(b)) })

@@ -40,7 +40,7 @@ func (z *State) merge(o *State, m merger) bool {
 	p := pairings.Get().(*pairing)
 	defer pairings.Put(p)
 	p.pair(z, o)
-	changed := p.lost || p.partedA
+	changed := p.partedA
 	for i := range p.classes {
 		changed = p.words(&p.classes[i], z, o, m) || changed
 	}
@@ -143,9 +143,9 @@ func (p *pairing) collect(need func(*class) bool) {
 }
 
 // derive finds edges between classes that are a different constant on each side
-// and others whose bounds moved. Constants have no edges, so that what the bounds
-// imply is all there is: {i=0, 0<=n} and {i=1, 1<=n} give i <= n, the invariant
-// of a loop that starts with i = 0.
+// and others whose bounds moved by as much. Constants have no edges, so that what
+// the bounds imply is all there is: {i=0, 0<=n} and {i=1, 1<=n} give i <= n, the
+// invariant of a loop that starts with i = 0.
 func (p *pairing) derive(a, b *State, m merger) {
 	constants := 0
 	for i := range p.classes {
@@ -171,12 +171,13 @@ func (p *pairing) derive(a, b *State, m merger) {
 }
 
 // edge adds the edge from class i to j if both sides know one, and one of them
-// explicitly or derived is set. It reports whether a's got lost or looser.
+// explicitly, or both the same where derived is set. It reports whether a's got
+// lost or looser.
 func (p *pairing) edge(i, j int32, a, b *State, m merger, derived bool) bool {
 	x, y := &p.classes[i], &p.classes[j]
 	ca, knownA := a.upper(x.refA, y.refA, &x.wa, &y.wa)
 	cb, knownB := b.upper(x.refB, y.refB, &x.wb, &y.wb)
-	if !knownA && !knownB && !derived {
+	if !knownA && !knownB && (!derived || ca != cb) {
 		return false
 	}
 	c := max(ca, cb)

@@ -39,7 +39,6 @@ type pairing struct {
 	shift   uint8   // 64 minus the bits of a table index
 	inA     []int32 // a class of each node of a and b, index + 1
 	inB     []int32
-	lost    bool // a variable of a that has a node has none in b
 	partedA bool // two classes share a node of a, not Zero; partedB likewise
 	partedB bool
 
@@ -60,7 +59,7 @@ var pairings = sync.Pool{New: func() any { return new(pairing) }}
 // pair numbers the pairs of values that the variables have in a and b.
 func (p *pairing) pair(a, b *State) {
 	p.classes, p.list, p.edges = p.classes[:0], p.list[:0], p.edges[:0]
-	p.lost, p.partedA, p.partedB = false, false, false
+	p.partedA, p.partedB = false, false
 	p.of = slices.Grow(p.of[:0], len(a.vars))[:len(a.vars)]
 	bits := uint8(4)
 	for 1<<bits < 2*len(a.vars) {
@@ -80,11 +79,10 @@ func (p *pairing) pair(a, b *State) {
 		switch {
 		case xTop && yTop:
 			p.of[v] = noClass
-		case xTop: // unknown, but the other state's edges may hold all the same
+		case xTop: // unknown, but the edges of the other state may hold all the same
 			p.of[v] = p.open(class{refA: ref{none, x.delta}, refB: y, first: domains.Var(v)})
 		case yTop:
 			p.of[v] = p.open(class{refA: x, first: domains.Var(v)})
-			p.lost = true
 		default:
 			p.of[v] = p.class(x, y, mask, domains.Var(v))
 		}

@@ -201,6 +201,9 @@ func (m *machine) laws(a, b, j *State, changed bool) {
 	if again.Join(j) || again.Join(j.Clone()) {
 		m.t.Fatalf("join with itself changes %s", j)
 	}
+	if again.Join(b) && again.Join(b) && again.Join(b) {
+		m.t.Fatalf("not stationary: %s\n%s\n%s", j, b, again)
+	}
 	if a.Leq(b) {
 		m.below(a, b, "Leq")
 	}

@@ -27,6 +27,7 @@ func TestLive(t *testing.T) {
 	}
 	for _, p := range all {
 		t.Run(p.Name, func(t *testing.T) {
+			t.Parallel()
 			log, err := loadLive(p.Load)
 			var env *envError
 			if errors.As(err, &env) {
@@ -100,11 +101,16 @@ func loadLive(p *loader.Program) (log string, err error) {
 		return "", &envError{err}
 	}
 	attr := progAttr{
-		progType: typ, insnCnt: uint32(len(code) / 8), insns: uint64(uintptr(unsafe.Pointer(&code[0]))),
-		attachType: p.Attach, progFlags: p.Flags,
+		progType: typ, insnCnt: uint32(len(code) / 8), attachType: p.Attach, progFlags: p.Flags,
 	}
-	license := append([]byte(p.License), 0)
-	attr.license = uint64(uintptr(unsafe.Pointer(&license[0])))
+	var pins runtime.Pinner // stacks move
+	defer pins.Unpin()
+	address := func(b []byte) uint64 {
+		pins.Pin(&b[0])
+		return uint64(uintptr(unsafe.Pointer(&b[0])))
+	}
+	attr.insns = address(code)
+	attr.license = address(append([]byte(p.License), 0))
 	if p.StrictAlignment {
 		attr.progFlags |= unix.BPF_F_STRICT_ALIGNMENT
 	}
@@ -113,7 +119,7 @@ func loadLive(p *loader.Program) (log string, err error) {
 			return "", &envError{err}
 		}
 	}
-	buf := make([]byte, 1<<20)
+	buf := make([]byte, 1<<16)
 	call := func() (int, error) {
 		fd, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_PROG_LOAD, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr))
 		if errno != 0 {
@@ -121,14 +127,11 @@ func loadLive(p *loader.Program) (log string, err error) {
 		}
 		return int(fd), nil
 	}
-	var fd int
+	// Level 4 is messages without a trace of every instruction.
+	attr.logLevel, attr.logSize, attr.logBuf = 4, uint32(len(buf)), address(buf)
 	run := func() {
+		var fd int
 		if fd, err = call(); err == nil {
-			unix.Close(fd)
-			return
-		}
-		attr.logLevel, attr.logSize, attr.logBuf = 1, uint32(len(buf)), uint64(uintptr(unsafe.Pointer(&buf[0])))
-		if fd, again := call(); again == nil {
 			unix.Close(fd)
 		}
 	}
@@ -140,8 +143,6 @@ func loadLive(p *loader.Program) (log string, err error) {
 	} else {
 		run()
 	}
-	runtime.KeepAlive(code)
-	runtime.KeepAlive(license)
 	log, _, _ = strings.Cut(string(buf), "\x00")
 	return log, err
 }

@@ -160,7 +160,8 @@ func (l *Lift[E, D]) ALU(op isa.ALUOp, w isa.Width, v Var, o Operand) {
 		l.elems[v] = l.operand(o)
 		return
 	}
-	l.set(v, l.d.ALU(op, w, l.elems[v], l.operand(o)))
+	// Not bottom: an operation on two sets that are not empty gives one that is not.
+	l.elems[v] = l.d.ALU(op, w, l.elems[v], l.operand(o))
 }
 
 // Assume keeps the assignments in which isa.Holds(c, w, v, operand).

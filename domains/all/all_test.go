@@ -11,12 +11,9 @@ import (
 	"github.com/bpfcheck/bpfcheck/isa"
 )
 
-type (
-	both     = domains.Both[tnum.Tnum, interval.Interval]
-	exchange = domains.Exchange[tnum.Tnum, interval.Interval, tnum.Domain, interval.Domain]
-	// genericPair reduces by Words, as any two Scalars can.
-	genericPair = domains.Pair[tnum.Tnum, interval.Interval, tnum.Domain, interval.Domain, exchange]
-)
+// genericPair reduces by Words, as any two Scalars can.
+type genericPair = domains.Pair[tnum.Tnum, interval.Interval, tnum.Domain, interval.Domain,
+	domains.Exchange[tnum.Tnum, interval.Interval, tnum.Domain, interval.Domain]]
 
 // product runs the two domains as separate members, as Select never does.
 func product(w isa.Width, n int) domains.Numeric {

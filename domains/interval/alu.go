@@ -6,13 +6,9 @@ import (
 	"github.com/bpfcheck/bpfcheck/isa"
 )
 
-// ALU returns e with isa.Eval(op, w, x, y) ∈ γ(e) for all x ∈ γ(a), y ∈ γ(b).
+// ALU returns e with isa.Eval(op, w, x, y) ∈ γ(e) for all x ∈ γ(a), y ∈ γ(b). It
+// is the general case; Domain.ALU answers for small operands first.
 func ALU(op isa.ALUOp, w isa.Width, a, b Interval) Interval {
-	if a.isSmall(w) && b.isSmall(w) {
-		if s := smallALU(op, w, a, b); s.Hi <= w.SubMask() {
-			return narrow(w, s)
-		}
-	}
 	if a.IsEmpty() || b.IsEmpty() {
 		return empty
 	}
@@ -57,6 +53,10 @@ func ALU(op isa.ALUOp, w isa.Width, a, b Interval) Interval {
 func ring(op isa.ALUOp, w isa.Width, a, b Interval) Interval {
 	if !w.Full() {
 		return zeroExtend(pairs(op, w.Op, a.low(), b.low()))
+	}
+	top := Domain{}.Top(w)
+	if (a == top || b == top) && (op == isa.Add || op == isa.Sub || op == isa.Xor) {
+		return top
 	}
 	word := pairs(op, w.Word, a.word(), b.word())
 	return canonical(w, word, pairs(op, w.Word/2, a.low(), b.low()))

@@ -149,6 +149,16 @@ func (s Span) hasBits(value, mask uint64) bool {
 // are dropped where they are at the ends of a range.
 func WithBits(w isa.Width, e Interval, value, mask uint64) Interval {
 	m := w.SubMask()
+	if e.isSmall(w) {
+		s := Span{e.PosMin, e.PosMax}
+		if s.hasBits(value, mask) {
+			return e
+		}
+		if s = s.withBits(value, mask); s.isEmpty() {
+			return empty
+		}
+		return narrow(w, s)
+	}
 	word, low := e.word(), e.low()
 	if word.hasBits(value, mask) && low.hasBits(value&m, mask&m) {
 		return e
@@ -156,10 +166,11 @@ func WithBits(w isa.Width, e Interval, value, mask uint64) Interval {
 	return canonical(w, word.withBits(value, mask), low.withBits(value&m, mask&m))
 }
 
-// Bits returns the best tnum of each of the two sets of e, met, as value and mask. e is not empty.
+// Bits returns the best tnum of the words of e and of its subregister, met, as
+// value and mask. e is not empty.
 func Bits(w isa.Width, e Interval) (value, mask uint64) {
 	value, mask = prefix(e.word())
-	if mask&w.SubMask() == 0 {
+	if e.isSmall(w) || mask&w.SubMask() == 0 {
 		return value, mask
 	}
 	v, m := prefix(e.low())

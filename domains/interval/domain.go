@@ -76,10 +76,20 @@ func widenSpan(a, b, full Span, t *domains.Thresholds) Span {
 }
 
 // ALU owes Eval(op, w, x, y) ∈ γ.
-func (Domain) ALU(op isa.ALUOp, w isa.Width, a, b Interval) Interval { return ALU(op, w, a, b) }
+func (Domain) ALU(op isa.ALUOp, w isa.Width, a, b Interval) Interval {
+	if a.isSmall(w) && b.isSmall(w) {
+		if s := smallALU(op, w, Span{a.PosMin, a.PosMax}, Span{b.PosMin, b.PosMax}); s.Hi <= w.SubMask() {
+			return narrow(w, s)
+		}
+	}
+	return ALU(op, w, a, b)
+}
 
 // Assume narrows both operands.
 func (Domain) Assume(c isa.Cond, w isa.Width, a, b Interval) (Interval, Interval) {
+	if a.isSmall(w) && b.isSmall(w) && c != isa.SET && c != isa.NSET {
+		return smallAssume(c, w, Span{a.PosMin, a.PosMax}, Span{b.PosMin, b.PosMax})
+	}
 	return Assume(c, w, a, b)
 }
 

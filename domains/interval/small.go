@@ -30,8 +30,7 @@ var large = Span{Hi: ^uint64(0)}
 // smallALU returns the results of an operation on small operands if none of them
 // wraps, nor has to be told from its sign extension; else a span whose Hi may be
 // above the subregister.
-func smallALU(op isa.ALUOp, w isa.Width, a, b Interval) Span {
-	x, y := Span{a.PosMin, a.PosMax}, Span{b.PosMin, b.PosMax}
+func smallALU(op isa.ALUOp, w isa.Width, x, y Span) Span {
 	switch op {
 	case isa.Add:
 		return Span{x.Lo + y.Lo, x.Hi + y.Hi}
@@ -68,4 +67,42 @@ func smallALU(op isa.ALUOp, w isa.Width, a, b Interval) Span {
 		return y
 	}
 	return large
+}
+
+// smallAssume compares small operands; signed and unsigned order are the same.
+func smallAssume(c isa.Cond, w isa.Width, x, y Span) (Interval, Interval) {
+	switch c {
+	case isa.EQ:
+		x.Lo, x.Hi = max(x.Lo, y.Lo), min(x.Hi, y.Hi)
+		y = x
+	case isa.NE:
+		s := x
+		if y.isConst() {
+			s = x.except(y.Lo)
+		}
+		if x.isConst() {
+			y = y.except(x.Lo)
+		}
+		x = s
+	case isa.LT, isa.SLT:
+		if x.Lo >= y.Hi {
+			return empty, empty
+		}
+		x.Hi, y.Lo = min(x.Hi, y.Hi-1), max(y.Lo, x.Lo+1)
+	case isa.LE, isa.SLE:
+		x.Hi, y.Lo = min(x.Hi, y.Hi), max(y.Lo, x.Lo)
+	case isa.GT, isa.SGT:
+		if y.Lo >= x.Hi {
+			return empty, empty
+		}
+		y.Hi, x.Lo = min(y.Hi, x.Hi-1), max(x.Lo, y.Lo+1)
+	case isa.GE, isa.SGE:
+		y.Hi, x.Lo = min(y.Hi, x.Hi), max(x.Lo, y.Lo)
+	default:
+		panic("interval: Assume of no condition")
+	}
+	if x.isEmpty() || y.isEmpty() {
+		return empty, empty
+	}
+	return narrow(w, x), narrow(w, y)
 }

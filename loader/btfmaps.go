@@ -17,7 +17,7 @@ func (l *linker) readBTFMaps(sec *section) {
 	ds, _ := l.datasec(sec.name)
 	if ds == nil {
 		if sec.size > 0 {
-			l.note("section %s, offset %#x: its maps need BTF, which the object lacks; compile with -g", sec.name, sec.off)
+			l.note("section %s, offset %#x: its maps need BTF, which cannot be read or is not there; compile with -g", sec.name, sec.off)
 		}
 		return
 	}
@@ -37,6 +37,7 @@ func (l *linker) readBTFMaps(sec *section) {
 		}
 		m, err := l.btfMap(name, st)
 		if err != nil {
+			l.broken[slot{sec.index, off}] = fmt.Sprintf("map %s: %v", name, err)
 			l.note("map %s: %v", name, err)
 			continue
 		}

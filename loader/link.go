@@ -33,8 +33,9 @@ type linker struct {
 
 	funcs   []*function
 	byStart map[slot]*function
-	maps    map[slot]*Map // at bytes
-	data    map[int]*Map  // global data by section
+	maps    map[slot]*Map   // at bytes
+	data    map[int]*Map    // global data by section
+	broken  map[slot]string // maps whose definition cannot be read, and why
 	arena   *Map
 	externs map[string]*extern
 
@@ -48,7 +49,7 @@ type linker struct {
 func link(f *elfFile, opts Options) (*Object, error) {
 	l := &linker{
 		f: f, opts: opts, obj: &Object{Path: f.name, BigEndian: f.big},
-		byStart: map[slot]*function{}, maps: map[slot]*Map{}, data: map[int]*Map{}, externs: map[string]*extern{},
+		byStart: map[slot]*function{}, maps: map[slot]*Map{}, data: map[int]*Map{}, broken: map[slot]string{}, externs: map[string]*extern{},
 		budget: maxSlots, steps: 4 * maxSlots, relocators: map[relocKey]coreResult{},
 	}
 	if err := l.readTypes(); err != nil {

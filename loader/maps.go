@@ -203,7 +203,7 @@ func (l *linker) addConfig(list []*extern, typeID uint32) {
 		m.ValueSize = e.offset + e.size
 		l.externs[e.name] = e
 		data = append(data, make([]byte, int(m.ValueSize)-len(data))...)
-		if v, ok := l.configValue(e.name); ok && (e.size == 8 || e.size == 4) {
+		if v, ok := l.configValue(e.name); ok {
 			l.putUint(data[e.offset:], e.size, v)
 		} else {
 			unknown = append(unknown, e.name)
@@ -217,19 +217,30 @@ func (l *linker) addConfig(list []*extern, typeID uint32) {
 	l.obj.Maps = append(l.obj.Maps, m)
 }
 
+// putUint stores a number of size bytes in the object's byte order.
 func (l *linker) putUint(b []byte, size uint32, v uint64) {
-	if size == 8 {
-		l.f.order.PutUint64(b, v)
-		return
+	for i := range size {
+		at := i
+		if l.f.big {
+			at = size - 1 - i
+		}
+		b[at] = byte(v)
+		v >>= 8
 	}
-	l.f.order.PutUint32(b, uint32(v))
 }
 
 // configValue returns the values that follow from the target's version.
 func (l *linker) configValue(name string) (uint64, bool) {
 	v, ok := kernelVersion(l.opts.Target)
-	if name == "LINUX_KERNEL_VERSION" && ok {
+	switch {
+	case !ok:
+	case name == "LINUX_KERNEL_VERSION":
 		return uint64(v), true
+	case name == "LINUX_HAS_BPF_COOKIE":
+		if v >= 5<<16|15<<8 {
+			return 1, true
+		}
+		return 0, true
 	}
 	return 0, false
 }

@@ -3,10 +3,13 @@ package loader
 import (
 	"bufio"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cilium/ebpf"
 )
 
 // realProgram is a row of the list of real programs.
@@ -92,10 +95,35 @@ func TestRealObjects(t *testing.T) {
 		if strings.Contains(p.Problem, "which nothing defines") && r.reason == "unresolved-extern-function" {
 			continue // half of a pair of objects that are to be linked first
 		}
+		attach := ebpf.AttachType(p.Attach).String()
+		if r.attach != "" && attach != r.attach {
+			t.Errorf("%.8s %s %s: attach type %s (%d), want %s", r.object, r.section, r.name, attach, p.Attach, r.attach)
+		}
 		if p.Type != want || len(p.Insns) != r.insns || p.AttachTo != r.attachTo || p.Problem != "" {
 			differ++
 			t.Errorf("%.8s %s %s: type %q want %q, %d instructions want %d, attached to %q want %q, problem %q", r.object, r.section, r.name, p.Type, want, len(p.Insns), r.insns, p.AttachTo, r.attachTo, p.Problem)
 		}
 	}
 	t.Logf("%d objects, %d programs differ, slowest object %v", len(objects), differ, slowest)
+}
+
+// BenchmarkLoad loads all real objects, as is and against a kernel that has been
+// parsed before.
+func BenchmarkLoad(b *testing.B) {
+	paths, _ := filepath.Glob(filepath.Join(shared(b, "objects"), "*.o"))
+	relocate := options
+	relocate.KernelBTF = kernelBTF(b, "6.18")
+	for name, opts := range map[string]Options{"plain": options, "relocated": relocate} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				for _, p := range paths {
+					if _, err := Load(p, opts); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*len(paths)), "µs/object")
+		})
+	}
 }

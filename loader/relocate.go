@@ -74,6 +74,14 @@ func (l *linker) relocateAddress(fn *function, i int, sym *symbol) {
 	if m == nil {
 		m = l.maps[slot{sec.index, sym.value}]
 	}
+	if why := l.broken[slot{sec.index, sym.value}]; m == nil && why != "" {
+		fn.fail(i, "refers to a map that cannot be made: %s", why)
+		return
+	}
+	if m == nil && sec.name == mapsSection && l.types.spec == nil {
+		fn.fail(i, "refers to map %s, whose definition needs BTF: compile with -g", sym.name)
+		return
+	}
 	if m == nil || at < 0 {
 		fn.fail(i, "refers to symbol %q at byte %d of section %s, which is no map, variable or function", sym.name, at, sec.name)
 		return

@@ -19,7 +19,7 @@ typedef unsigned int u32;
 typedef int s32;
 typedef unsigned long long u64;
 
-static void *(*map_lookup)(void *map, const void *key) = (void *)1;
-static long (*map_update)(void *map, const void *key, const void *value, u64 flags) = (void *)2;
-static void (*tail_call)(void *ctx, void *map, u32 index) = (void *)12;
-static long (*for_each)(void *map, void *fn, void *ctx, u64 flags) = (void *)164;
+static void *(*const map_lookup)(void *map, const void *key) = (void *)1;
+static long (*const map_update)(void *map, const void *key, const void *value, u64 flags) = (void *)2;
+static void (*const tail_call)(void *ctx, void *map, u32 index) = (void *)12;
+static long (*const for_each)(void *map, void *fn, void *ctx, u64 flags) = (void *)164;

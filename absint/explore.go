@@ -1,0 +1,189 @@
+package absint
+
+import "github.com/bpfcheck/bpfcheck/cfg"
+
+// The path strategy (P): depth first, without joins. At a cut point a state that
+// is included in one seen before goes no further: either all paths from that one
+// were walked, or it is an ancestor of this very path, and the path can repeat.
+// Paths that cannot reach a target obligation any more are leaves.
+
+const (
+	// maxCached is how many states a cut point keeps.
+	maxCached = 64
+)
+
+// visit is a state kept at a cut point.
+type visit struct {
+	st   *State
+	hash uint64
+	done bool // all paths from here were walked
+	hits int
+}
+
+// step of the walk: either a block to run or the end of a visit's subtree.
+type walkStep struct {
+	successor
+	ends *visit
+}
+
+type explore struct {
+	*analysis
+	seen   map[[2]int32][]*visit
+	stack  []walkStep
+	reach  []bool // by block: a target can be reached; nil if there is no restriction
+	states int
+	peak   int
+	kept   int
+	limit  int
+}
+
+// run walks all paths. It reports false if the budget ran out.
+func (x *explore) run() bool {
+	x.seen = map[[2]int32][]*visit{}
+	x.stack = append(x.stack[:0], walkStep{successor: successor{0, x.entry()}})
+	for len(x.stack) > 0 {
+		top := x.stack[len(x.stack)-1]
+		x.stack = x.stack[:len(x.stack)-1]
+		if top.ends != nil {
+			top.ends.done = true
+			continue
+		}
+		x.walk(top.st, top.block)
+		if x.unsupported != "" {
+			return true
+		}
+		if x.led.only != nil && len(x.led.open) == len(x.led.only) {
+			return true // every target is known to fail
+		}
+		if x.limit > 0 && x.visited > x.limit || x.spent() {
+			return false
+		}
+	}
+	return true
+}
+
+// walk runs one block.
+func (x *explore) walk(s *State, b cfg.BlockID) {
+	if x.reach != nil && !x.canReach(s, b) {
+		x.put(s)
+		return
+	}
+	if x.isCut(b) && !x.visit(s, b) {
+		return
+	}
+	x.block(s, b)
+	for i := x.nsucc - 1; i >= 0; i-- {
+		x.stack = append(x.stack, walkStep{successor: x.succ[i]})
+	}
+}
+
+// visit looks a state up at a cut point. It reports whether to go on from it; if
+// not, the state is consumed.
+func (x *explore) visit(s *State, b cfg.BlockID) bool {
+	x.settle(s, b)
+	hash := s.shape()
+	key := [2]int32{s.ctx, int32(b)}
+	list := x.seen[key]
+	for i := len(list) - 1; i >= 0; i-- {
+		v := list[i]
+		if v.hash != hash || !x.included(s, v.st) {
+			continue
+		}
+		v.hits++
+		if !v.done && x.g.IsHead(b) {
+			x.endless(s, x.g.Blocks[b].Start)
+		}
+		x.put(s)
+		return false
+	}
+	if len(list) >= maxCached {
+		list = x.evict(list)
+	}
+	v := &visit{st: x.clone(s), hash: hash}
+	x.seen[key] = append(list, v)
+	x.states++
+	x.kept++
+	x.peak = max(x.peak, x.kept)
+	x.stack = append(x.stack, walkStep{ends: v})
+	return true
+}
+
+// evict drops finished states that never stopped another path, oldest first.
+func (x *explore) evict(list []*visit) []*visit {
+	kept := list[:0]
+	for i, v := range list {
+		if v.done && v.hits == 0 && i < len(list)/2 {
+			x.put(v.st)
+			x.kept--
+			continue
+		}
+		v.hits /= 2
+		kept = append(kept, v)
+	}
+	return kept
+}
+
+// included reports γ(s) ⊆ γ(t).
+func (a *analysis) included(s, t *State) bool {
+	if !s.sameShape(t) {
+		return false
+	}
+	for fr := 0; fr <= s.depth; fr++ {
+		for h := 0; h < s.lay.words; h++ {
+			v := s.lay.word(fr, h)
+			if t.cells[v].Kind != NotInit && s.cells[v] != t.cells[v] {
+				return false
+			}
+		}
+	}
+	return (a.priv || s.writtenWithin(t)) && s.num.Leq(t.num)
+}
+
+// canReach reports whether a target can still be reached from block b in the
+// running frame, or after one of the frames below it returns.
+func (x *explore) canReach(s *State, b cfg.BlockID) bool {
+	if x.reach[b] {
+		return true
+	}
+	for f := s.depth; f > 0; f-- {
+		site := x.g.BlockAt(int(s.frame[f].call))
+		if ret := x.g.Blocks[site].Succs; len(ret) > 0 && x.reach[ret[0]] {
+			return true
+		}
+	}
+	return false
+}
+
+// reachable marks the blocks from which one of the targets can be reached inside
+// their function and the functions it calls.
+func (a *analysis) reachable(targets map[obligation]*Diagnostic) []bool {
+	reach := make([]bool, len(a.g.Blocks))
+	var work []cfg.BlockID
+	mark := func(b cfg.BlockID) {
+		if b != cfg.NoBlock && !reach[b] {
+			reach[b] = true
+			work = append(work, b)
+		}
+	}
+	callers := make([][]cfg.BlockID, len(a.g.Blocks))
+	for _, fn := range a.g.Funcs {
+		for _, c := range fn.Calls {
+			first := a.g.Funcs[c.Callee].First
+			callers[first] = append(callers[first], a.g.BlockAt(c.PC))
+		}
+	}
+	for o := range targets {
+		mark(a.g.BlockAt(int(o.pc)))
+	}
+	for len(work) > 0 {
+		b := work[len(work)-1]
+		work = work[:len(work)-1]
+		for _, p := range a.g.Blocks[b].Preds {
+			mark(p)
+		}
+		for _, c := range callers[b] {
+			mark(c)
+		}
+	}
+	return reach
+}

@@ -168,6 +168,10 @@ func (z *State) move(op isa.ALUOp, w isa.Width, v domains.Var, o domains.Operand
 		z.set(v, z.constant(isa.Eval(op, w, 0, y.delta)))
 		return
 	}
+	if op == isa.Mov && w.Full() {
+		z.set(v, z.ensure(o.Var))
+		return
+	}
 	d := z.wordOf(y)
 	if op == isa.Mov {
 		if fits(w, &d) {
@@ -209,7 +213,6 @@ func (z *State) truncate(n uint8, v domains.Var) {
 // add assigns v + o.
 func (z *State) add(w isa.Width, v domains.Var, o domains.Operand) {
 	x, y := z.vars[v], z.operand(o)
-	wx, wy := z.wordOf(x), z.wordOf(y)
 	switch {
 	case y.node == zero:
 		z.addConst(w, v, y.delta)
@@ -218,6 +221,7 @@ func (z *State) add(w isa.Width, v domains.Var, o domains.Operand) {
 		z.addTo(v, z.ensure(o.Var), x.delta)
 		return
 	}
+	wx, wy := z.wordOf(x), z.wordOf(y)
 	if !w.Full() && (!fits(w, &wx) || !fits(w, &wy)) || wx.UMax > w.Mask()-wy.UMax {
 		z.define(v, z.sumWord(w, &wx, &wy))
 		return
@@ -254,13 +258,15 @@ func (z *State) addTo(v domains.Var, r ref, k uint64) {
 // addConst assigns v + k. At full width that is always an offset; an operation on
 // the subregister is the same one if it neither wraps around nor drops bits.
 func (z *State) addConst(w isa.Width, v domains.Var, k uint64) {
-	d := z.wordOf(z.vars[v])
-	k &= w.Mask()
-	switch {
-	case w.Full():
+	if w.Full() {
 		if z.vars[v].node != none {
 			z.addTo(v, z.vars[v], k)
 		}
+		return
+	}
+	d := z.wordOf(z.vars[v])
+	k &= w.Mask()
+	switch {
 	case fits(w, &d) && d.UMax <= w.Mask()-k:
 		z.addTo(v, z.ensure(v), k)
 	case fits(w, &d) && d.UMin > w.Mask()-k: // always wraps: a subtraction

@@ -13,6 +13,7 @@ func (z *State) Assume(c isa.Cond, w isa.Width, v domains.Var, o domains.Operand
 		return
 	}
 	z.clearTouched()
+	z.ask(v)
 	a, b := z.vars[v], z.operand(o)
 	switch {
 	case a.node == zero && b.node == zero:
@@ -27,14 +28,21 @@ func (z *State) Assume(c isa.Cond, w isa.Width, v domains.Var, o domains.Operand
 		return
 	}
 	wa, wb := z.wordOf(a), z.wordOf(b)
-	assumeWords(c, w, &wa, &wb)
-	z.Refine(v, wa)
-	if o.IsVar {
-		z.Refine(o.Var, wb)
-		z.relate(c, w, v, o.Var)
-	} else if wb.Empty {
-		z.SetBottom()
+	if !o.IsVar {
+		assumeWords(c, w, &wa, &wb)
+		z.refine(v, wa)
+		return
 	}
+	z.ask(o.Var)
+	oldA, oldB := wa, wb
+	assumeWords(c, w, &wa, &wb)
+	if wa != oldA {
+		z.refine(v, wa)
+	}
+	if wb != oldB {
+		z.refine(o.Var, wb)
+	}
+	z.relate(c, w, v, o.Var)
 }
 
 // assumeSelf compares v with itself.
@@ -70,7 +78,7 @@ func (z *State) assumeShared(c isa.Cond, v domains.Var, k uint64) bool {
 		}
 		d := domains.TopWord(z.w)
 		d.UMax = room
-		z.Refine(v, d)
+		z.refine(v, d)
 	case isa.GT, isa.GE:
 		if k == 0 {
 			if c == isa.GT {
@@ -80,7 +88,7 @@ func (z *State) assumeShared(c isa.Cond, v domains.Var, k uint64) bool {
 		}
 		d := domains.TopWord(z.w)
 		d.UMin = room + 1
-		z.Refine(v, d)
+		z.refine(v, d)
 	default:
 		return false
 	}
@@ -172,8 +180,8 @@ func (z *State) edge(a, b ref, c int64) {
 	if z.bottom || a.node == b.node || a.node < firstNode || b.node < firstNode {
 		return
 	}
-	ea, okA := offset(z.w, z.nodes[a.node].word, a.delta)
-	eb, okB := offset(z.w, z.nodes[b.node].word, b.delta)
+	ea, okA := offset(z.w, &z.nodes[a.node].word, a.delta)
+	eb, okB := offset(z.w, &z.nodes[b.node].word, b.delta)
 	if okA && okB {
 		z.addEdge(a.node, b.node, sum(c, eb-ea))
 	}

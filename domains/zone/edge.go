@@ -199,25 +199,41 @@ func (z *State) capBelow(x, y int8, c int64) bool {
 	return z.sharpen(id, d)
 }
 
+// span is the unsigned bounds of a value.
+type span struct{ lo, hi uint64 }
+
+// spanOf returns the bounds of a value.
+func (z *State) spanOf(r ref) span {
+	switch {
+	case r.node == zero:
+		return span{r.delta, r.delta}
+	case r.node == none || r.delta == 0:
+		d := &z.nodes[r.node].word
+		return span{d.UMin, d.UMax}
+	}
+	d := shiftWord(z.w, &z.nodes[r.node].word, r.delta)
+	return span{d.UMin, d.UMax}
+}
+
 // diff returns bounds of a - b over ℤ; -inf and inf if unknown.
 func (z *State) diff(a, b ref) (lo, hi int64) {
-	wa, wb := z.wordOf(a), z.wordOf(b)
-	hi, _ = z.upper(a, b, &wa, &wb)
-	down, _ := z.upper(b, a, &wb, &wa)
+	sa, sb := z.spanOf(a), z.spanOf(b)
+	hi, _ = z.upper(a, b, sa, sb)
+	down, _ := z.upper(b, a, sb, sa)
 	return -down, hi
 }
 
-// upper returns c with a - b <= c over ℤ, inf if unknown, given the words of both,
+// upper returns c with a - b <= c over ℤ, inf if unknown, given the bounds of both,
 // and whether it comes from an edge or a shared node and not from the bounds alone.
-func (z *State) upper(a, b ref, wa, wb *domains.Word) (c int64, explicit bool) {
-	c = less(wa.UMax, wb.UMin)
+func (z *State) upper(a, b ref, sa, sb span) (c int64, explicit bool) {
+	c = less(sa.hi, sb.lo)
 	if a.node < firstNode || b.node < firstNode {
 		return c, false
 	}
-	na, nb := &z.nodes[a.node], &z.nodes[b.node]
 	if a.node == b.node {
-		return z.upperShared((a.delta-b.delta)&z.w.WordMask(), c, wa, wb)
+		return z.upperShared((a.delta-b.delta)&z.w.WordMask(), c, sa, sb)
 	}
+	na, nb := &z.nodes[a.node], &z.nodes[b.node]
 	if na.slot == noSlot || nb.slot == noSlot {
 		return c, false
 	}
@@ -225,8 +241,8 @@ func (z *State) upper(a, b ref, wa, wb *domains.Word) (c int64, explicit bool) {
 	if g == inf {
 		return c, false
 	}
-	ea, okA := offset(z.w, na.word, a.delta)
-	eb, okB := offset(z.w, nb.word, b.delta)
+	ea, okA := offset(z.w, &na.word, a.delta)
+	eb, okB := offset(z.w, &nb.word, b.delta)
 	if !okA || !okB {
 		return c, false
 	}
@@ -234,14 +250,14 @@ func (z *State) upper(a, b ref, wa, wb *domains.Word) (c int64, explicit bool) {
 }
 
 // upperShared bounds a - b, which is k modulo 2^w: it is k, or k - 2^w if b + k wraps.
-func (z *State) upperShared(k uint64, c int64, wa, wb *domains.Word) (int64, bool) {
+func (z *State) upperShared(k uint64, c int64, sa, sb span) (int64, bool) {
 	room := z.w.WordMask() - k // the greatest b that does not wrap
 	switch {
 	case k == 0:
 		return 0, true
-	case wa.UMax < k || wb.UMin > room:
+	case sa.hi < k || sb.lo > room:
 		return min(c, less(0, room+1)), true
-	case wa.UMin >= k || wb.UMax <= room:
+	case sa.lo >= k || sb.hi <= room:
 		return min(c, less(k, 0)), true
 	}
 	return min(c, less(k, 0)), false

@@ -84,15 +84,20 @@ func (z *State) same(o *State) bool {
 // words computes what is known of a class, and reports whether a knew more.
 func (p *pairing) words(c *class, a, b *State, m merger) bool {
 	p.rebase(c, a, b)
-	c.wa, c.wb = a.wordOf(c.refA), b.wordOf(c.refB)
-	if c.wa == c.wb {
-		c.word = c.wa
-	} else if m.widen {
-		c.word = widenWord(a.w, &c.wa, &c.wb, m.t)
-	} else {
-		c.word = joinWord(&c.wa, &c.wb)
+	var bufA, bufB domains.Word
+	wa, wb := a.wordAt(c.refA, &bufA), b.wordAt(c.refB, &bufB)
+	c.sa, c.sb = span{wa.UMin, wa.UMax}, span{wb.UMin, wb.UMax}
+	moved := c.refA.node == zero || c.refA.node != none && c.refA.delta != 0
+	if *wa == *wb {
+		c.word = *wa
+		return moved
 	}
-	return c.refA.node == zero || c.refA.node != none && c.refA.delta != 0 || c.word != c.wa
+	if m.widen {
+		c.word = widenWord(a.w, wa, wb, m.t)
+	} else {
+		c.word = joinWord(wa, wb)
+	}
+	return moved || c.word != *wa
 }
 
 // rebase makes the first variable the value of a class where its offset from the
@@ -103,12 +108,12 @@ func (p *pairing) rebase(c *class, a, b *State) {
 		return
 	}
 	nb := &b.nodes[c.refB.node]
-	if _, ok := offset(b.w, nb.word, c.refB.delta); ok {
+	if _, ok := offset(b.w, &nb.word, c.refB.delta); ok {
 		return
 	}
 	x, y := a.vars[c.first], b.vars[c.first]
-	_, okA := offset(a.w, a.nodes[x.node].word, x.delta)
-	_, okB := offset(b.w, nb.word, y.delta)
+	_, okA := offset(a.w, &a.nodes[x.node].word, x.delta)
+	_, okB := offset(b.w, &nb.word, y.delta)
 	if okA && okB {
 		c.refA, c.refB = x, y
 	}
@@ -158,7 +163,7 @@ func (p *pairing) derive(a, b *State, m merger) {
 		movers := 0
 		for j := range p.classes {
 			c := &p.classes[j]
-			if c.constants() || c.wa.UMin == c.wb.UMin && c.wa.UMax == c.wb.UMax {
+			if c.constants() || c.sa == c.sb {
 				continue
 			}
 			if movers++; movers > maxMovers {
@@ -175,8 +180,8 @@ func (p *pairing) derive(a, b *State, m merger) {
 // lost or looser.
 func (p *pairing) edge(i, j int32, a, b *State, m merger, derived bool) bool {
 	x, y := &p.classes[i], &p.classes[j]
-	ca, knownA := a.upper(x.refA, y.refA, &x.wa, &y.wa)
-	cb, knownB := b.upper(x.refB, y.refB, &x.wb, &y.wb)
+	ca, knownA := a.upper(x.refA, y.refA, x.sa, y.sa)
+	cb, knownB := b.upper(x.refB, y.refB, x.sb, y.sb)
 	if !knownA && !knownB && (!derived || ca != cb) {
 		return false
 	}
@@ -234,8 +239,8 @@ func (p *pairing) store(z *State) {
 // place gives the classes nodes: the one it had in a, if no earlier class has it,
 // so that nodes keep their names where nothing changes.
 func (p *pairing) place(z *State) {
-	top := domains.TopWord(z.w)
-	needed := func(c *class) bool { return c.count > 1 || c.linked || c.word != top }
+	top := &z.nodes[none].word
+	needed := func(c *class) bool { return c.count > 1 || c.linked || c.word != *top }
 	p.nodes = p.nodes[:0]
 	for range z.nodes {
 		p.nodes = append(p.nodes, node{slot: noSlot})
@@ -287,17 +292,19 @@ func (z *State) Leq(n domains.Numeric) bool {
 	for i := range p.classes {
 		c := &p.classes[i]
 		c.refA, c.refB = ref{c.refA.node, c.diff}, ref{c.refB.node, 0} // the value is the node of o
-		c.wa = z.wordOf(c.refA)
-		if !leqWord(&c.wa, &o.nodes[c.refB.node].word) {
+		var buf domains.Word
+		wa := z.wordAt(c.refA, &buf)
+		if !leqWord(wa, &o.nodes[c.refB.node].word) {
 			return false
 		}
+		c.sa = span{wa.UMin, wa.UMax}
 	}
 	for used := o.rel.used; used != 0; {
 		x := pop(&used)
 		for set := o.rel.out[x]; set != 0; {
 			y := pop(&set)
 			cx, cy := &p.classes[p.inB[o.rel.owner[x]]-1], &p.classes[p.inB[o.rel.owner[y]]-1]
-			if c, _ := z.upper(cx.refA, cy.refA, &cx.wa, &cy.wa); c > o.rel.edge(x, y) {
+			if c, _ := z.upper(cx.refA, cy.refA, cx.sa, cy.sa); c > o.rel.edge(x, y) {
 				return false
 			}
 		}

@@ -14,13 +14,21 @@ func (z *State) constant(x uint64) ref { return ref{zero, x & z.w.WordMask()} }
 
 // wordOf returns what is known of a value.
 func (z *State) wordOf(r ref) domains.Word {
+	var buf domains.Word
+	return *z.wordAt(r, &buf)
+}
+
+// wordAt is wordOf without the copy where there is one in place; buf is used else.
+func (z *State) wordAt(r ref, buf *domains.Word) *domains.Word {
 	switch {
 	case r.node == zero:
-		return domains.ConstWord(z.w, r.delta)
+		*buf = domains.ConstWord(z.w, r.delta)
 	case r.node == none || r.delta == 0:
-		return z.nodes[r.node].word
+		return &z.nodes[r.node].word
+	default:
+		*buf = shiftWord(z.w, &z.nodes[r.node].word, r.delta)
 	}
-	return shiftWord(z.w, z.nodes[r.node].word, r.delta)
+	return buf
 }
 
 // fresh returns a new node that no variable uses yet.
@@ -46,7 +54,7 @@ func (z *State) set(v domains.Var, r ref) {
 
 // define gives v a new value of which d is known; d is tightened and not empty.
 func (z *State) define(v domains.Var, d domains.Word) {
-	if d == domains.TopWord(z.w) {
+	if d == z.nodes[none].word {
 		z.set(v, ref{})
 		return
 	}
@@ -60,7 +68,7 @@ func (z *State) define(v domains.Var, d domains.Word) {
 // ensure returns the value of v, giving it a node if it has none.
 func (z *State) ensure(v domains.Var) ref {
 	if z.vars[v].node == none {
-		z.set(v, ref{z.fresh(domains.TopWord(z.w)), 0})
+		z.set(v, ref{z.fresh(z.nodes[none].word), 0})
 	}
 	return z.vars[v]
 }
@@ -108,16 +116,16 @@ func (z *State) refineNode(id nodeID, d domains.Word) {
 
 // sharpen meets the word of a node with d, and reports whether that changed it.
 func (z *State) sharpen(id nodeID, d domains.Word) bool {
-	m := z.nodes[id].word.Meet(d)
-	tighten(z.w, &m)
-	switch {
-	case m.Empty:
-		z.SetBottom()
-		return false
-	case m == z.nodes[id].word:
+	n := &z.nodes[id]
+	m := n.word.Meet(d)
+	if m == n.word {
 		return false
 	}
-	z.nodes[id].word = m
+	if tighten(z.w, &m); m.Empty {
+		z.SetBottom()
+		return false
+	}
+	n.word = m
 	z.touch(id)
 	return true
 }
@@ -130,12 +138,11 @@ func (z *State) settle() {
 }
 
 func (z *State) settleNode(id nodeID) {
-	n := z.nodes[id]
-	x, isConst := n.word.Const()
-	if !isConst || n.refs == 0 {
+	x, isConst := z.nodes[id].word.Const()
+	if !isConst {
 		return
 	}
-	for v := range z.vars {
+	for v := 0; v < len(z.vars) && z.nodes[id].refs > 0; v++ {
 		if z.vars[v].node == id {
 			z.set(domains.Var(v), z.constant(x+z.vars[v].delta))
 			z.moved = append(z.moved, domains.Var(v))
@@ -145,7 +152,7 @@ func (z *State) settleNode(id nodeID) {
 
 // rebase replaces the unknown of a node without edges by itself plus d.
 func (z *State) rebase(id nodeID, d uint64) {
-	z.nodes[id].word = shiftWord(z.w, z.nodes[id].word, d)
+	z.nodes[id].word = shiftWord(z.w, &z.nodes[id].word, d)
 	for v := range z.vars {
 		if r := &z.vars[v]; r.node == id {
 			r.delta = (r.delta - d) & z.w.WordMask()
@@ -157,7 +164,7 @@ func (z *State) rebase(id nodeID, d uint64) {
 // bounds do not show one, the node is rebased so that e is 0, unless it has edges.
 func (z *State) based(r ref) (e int64, ok bool) {
 	n := &z.nodes[r.node]
-	if e, ok = offset(z.w, n.word, r.delta); ok {
+	if e, ok = offset(z.w, &n.word, r.delta); ok {
 		return e, true
 	}
 	if n.slot != noSlot {
@@ -174,18 +181,18 @@ func (z *State) union(v, u domains.Var) {
 	}
 	a, b := z.vars[v], z.vars[u]
 	d := a.delta - b.delta // b.node = a.node + d
-	z.refineNode(a.node, shiftWord(z.w, z.nodes[b.node].word, -d))
+	z.refineNode(a.node, shiftWord(z.w, &z.nodes[b.node].word, -d))
 	switch {
 	case z.bottom:
 		return
 	case z.vars[v].node == zero:
-		z.Refine(u, domains.ConstWord(z.w, z.vars[v].delta))
+		z.refine(u, domains.ConstWord(z.w, z.vars[v].delta))
 		return
 	case z.vars[u].node == zero:
-		z.Refine(v, domains.ConstWord(z.w, z.vars[u].delta))
+		z.refine(v, domains.ConstWord(z.w, z.vars[u].delta))
 		return
 	}
-	e, ok := offset(z.w, z.nodes[a.node].word, d)
+	e, ok := offset(z.w, &z.nodes[a.node].word, d)
 	out, in := z.edgesOf(b.node)
 	z.touch(a.node)
 	for x := range z.vars {

@@ -14,11 +14,11 @@ type class struct {
 	diff       uint64 // deltaA - deltaB of its variables
 	first      domains.Var
 	count      int32
-	node       nodeID // in the result
-	split      bool   // another class has the same node, not Zero, in a or in b
-	listed     bool   // in pairing.list
-	linked     bool   // has an edge in the result
-	wa, wb     domains.Word
+	node       nodeID       // in the result
+	split      bool         // another class has the same node, not Zero, in a or in b
+	listed     bool         // in pairing.list
+	linked     bool         // has an edge in the result
+	sa, sb     span         // what a and b know
 	word       domains.Word // of the result
 }
 
@@ -92,7 +92,7 @@ func (p *pairing) pair(a, b *State) {
 // trivial reports whether r tells nothing: its node has neither bounds, nor edges, nor another variable.
 func (z *State) trivial(r ref) bool {
 	n := &z.nodes[r.node]
-	return r.node == none || n.refs == 1 && n.slot == noSlot && n.word == domains.TopWord(z.w)
+	return r.node == none || n.refs == 1 && n.slot == noSlot && n.word == z.nodes[none].word
 }
 
 // class returns the class of v, which is x in a and y in b. The value of a new one

@@ -10,7 +10,7 @@ import (
 // offset returns the number e with x + e = (x + delta) mod 2^w over ℤ for all x in
 // d's unsigned bounds: delta if none of them wraps, delta - 2^w if all do, and
 // not ok otherwise. This is the only bridge from offsets to edges.
-func offset(w isa.Width, d domains.Word, delta uint64) (e int64, ok bool) {
+func offset(w isa.Width, d *domains.Word, delta uint64) (e int64, ok bool) {
 	m := w.WordMask()
 	delta &= m
 	switch {
@@ -24,9 +24,9 @@ func offset(w isa.Width, d domains.Word, delta uint64) (e int64, ok bool) {
 }
 
 // shiftWord returns what is known of x + delta modulo 2^w if d is known of x.
-func shiftWord(w isa.Width, d domains.Word, delta uint64) domains.Word {
+func shiftWord(w isa.Width, d *domains.Word, delta uint64) domains.Word {
 	if delta &= w.WordMask(); d.Empty || delta == 0 {
-		return d
+		return *d
 	}
 	r := domains.TopWord(w)
 	// A bit is unknown if it was, or if the carry into it is not the same for the
@@ -101,9 +101,6 @@ func meetBits(d *domains.Word, value, mask uint64) {
 // tighten lets d's fields sharpen each other; γ(d) stays. Two rounds bring
 // nearly everything across; a third hardly ever adds something.
 func tighten(w isa.Width, d *domains.Word) {
-	if d.Empty || *d == domains.TopWord(w) {
-		return
-	}
 	for round := 0; round < 2 && !d.Empty; round++ {
 		old := *d
 		exchange(w.Whole(), d)

@@ -49,8 +49,10 @@ type State struct {
 	free   []nodeID
 	rel    relation
 
-	touched []nodeID      // nodes with the mark
-	moved   []domains.Var // variables that became constants, see Changed
+	touched []nodeID       // nodes with the mark
+	moved   []domains.Var  // variables that became constants, see Changed
+	asked   [2]domains.Var // operands of the last operation, which Changed leaves out
+	asks    int
 	changed []domains.Var // what Changed returned last
 }
 
@@ -93,7 +95,7 @@ func (z *State) CopyFrom(n domains.Numeric) {
 	for _, id := range o.touched {
 		z.nodes[id].touched = false
 	}
-	z.touched, z.moved = z.touched[:0], z.moved[:0]
+	z.touched, z.moved, z.asks = z.touched[:0], z.moved[:0], 0
 }
 
 // SetTop forgets everything.
@@ -103,7 +105,7 @@ func (z *State) SetTop() {
 	z.nodes = z.nodes[:firstNode]
 	z.free = z.free[:0]
 	z.rel.reset()
-	z.touched, z.moved = z.touched[:0], z.moved[:0]
+	z.touched, z.moved, z.asks = z.touched[:0], z.moved[:0], 0
 }
 
 // SetBottom makes the state empty. What it held stays in place, unread, so that
@@ -130,6 +132,14 @@ func (z *State) Word(v domains.Var) domains.Word {
 
 // Refine keeps the assignments in which v is in γ(d).
 func (z *State) Refine(v domains.Var, d domains.Word) {
+	if !z.bottom {
+		z.asks = 0
+		z.ask(v)
+		z.refine(v, d)
+	}
+}
+
+func (z *State) refine(v domains.Var, d domains.Word) {
 	if z.bottom {
 		return
 	}
@@ -138,7 +148,6 @@ func (z *State) Refine(v domains.Var, d domains.Word) {
 	switch {
 	case d.Empty:
 		z.SetBottom()
-	case d == domains.TopWord(z.w):
 	case r.node == none:
 		z.define(v, d)
 	case r.node == zero:
@@ -148,7 +157,7 @@ func (z *State) Refine(v domains.Var, d domains.Word) {
 	case r.delta == 0:
 		z.refineNode(r.node, d)
 	default:
-		z.refineNode(r.node, shiftWord(z.w, d, -r.delta))
+		z.refineNode(r.node, shiftWord(z.w, &d, -r.delta))
 	}
 }
 
@@ -167,15 +176,30 @@ func (z *State) Diff(a, b domains.Var) (lo, hi int64, ok bool) {
 
 // Changed returns the variables whose Word may have been sharpened since the last
 // call, or the last ALU or Assume if that came later: those that share a node
-// with an operand, or are linked to one by edges; operands included. The slice
-// is valid until the next call.
+// with an operand, or are linked to one by edges. Operands themselves are left
+// out. The slice is valid until the next call.
 func (z *State) Changed() []domains.Var {
-	z.changed = append(z.changed[:0], z.moved...)
-	if len(z.touched) > 0 {
-		for v, r := range z.vars {
-			if z.nodes[r.node].touched {
-				z.changed = append(z.changed, domains.Var(v))
-			}
+	z.changed = z.changed[:0]
+	for _, v := range z.moved {
+		if !z.wasAsked(v) {
+			z.changed = append(z.changed, v)
+		}
+	}
+	left := int32(0) // variables of touched nodes still to be found
+	for _, id := range z.touched {
+		if z.nodes[id].touched {
+			left += z.nodes[id].refs
+		}
+	}
+	for _, v := range z.asked[:z.asks] {
+		if z.nodes[z.vars[v].node].touched {
+			left--
+		}
+	}
+	for v := 0; v < len(z.vars) && left > 0; v++ {
+		if x := domains.Var(v); z.nodes[z.vars[v].node].touched && !z.wasAsked(x) {
+			z.changed = append(z.changed, x)
+			left--
 		}
 	}
 	slices.Sort(z.changed)
@@ -183,9 +207,21 @@ func (z *State) Changed() []domains.Var {
 	return z.changed
 }
 
+// ask notes an operand.
+func (z *State) ask(v domains.Var) {
+	if !z.wasAsked(v) {
+		z.asked[z.asks] = v
+		z.asks++
+	}
+}
+
+func (z *State) wasAsked(v domains.Var) bool {
+	return slices.Contains(z.asked[:z.asks], v)
+}
+
 func (z *State) clearTouched() {
 	for _, id := range z.touched {
 		z.nodes[id].touched = false
 	}
-	z.touched, z.moved = z.touched[:0], z.moved[:0]
+	z.touched, z.moved, z.asks = z.touched[:0], z.moved[:0], 0
 }

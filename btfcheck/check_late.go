@@ -60,7 +60,7 @@ func (c *checker) objects() *Diagnostic {
 		if t.Kind != KindStruct || !hasMember(t, special) {
 			continue
 		}
-		fields, d := c.s.findFields(t, objectFields)
+		fields, d := c.s.findFields(t, objectFields, true)
 		if d == nil && len(fields) == 0 {
 			d = c.fail(t, 0, "B175", "a member has the name of a special field and not its size or alignment")
 		}

@@ -1,10 +1,6 @@
 package btfcheck
 
-import (
-	"cmp"
-	"slices"
-	"strings"
-)
+import "strings"
 
 // FieldKind is a kind of special field: a part of a map value or of an
 // allocated object that only helpers and kfuncs may touch.
@@ -100,15 +96,18 @@ type Field struct {
 const maxFields = 11
 
 // Fields lists the special fields of a map value type, in order of offset,
-// also those in nested structs and arrays. The type may be a struct, a union
-// (which has none) or a DATASEC. Errors are of type *Diagnostic and name the
+// also those in nested structs and arrays. The type may be a struct or a
+// DATASEC; other types have none. Errors are of type *Diagnostic and name the
 // rule that the layout breaks.
+//
+// Linux finds no special fields at all in a value with a bitfield that starts
+// inside a byte; Fields does find them.
 func (s *Spec) Fields(id TypeID) ([]Field, error) {
 	t, _, err := s.Resolve(id)
 	if err != nil {
 		return nil, err
 	}
-	out, d := s.findFields(t, allFields)
+	out, d := s.findFields(t, allFields, false)
 	if d == nil {
 		d = s.checkFields(t, out)
 	}
@@ -139,6 +138,7 @@ func (f fieldSet) has(k FieldKind) bool { return f>>k&1 != 0 }
 type fieldScan struct {
 	s      *Spec
 	want   fieldSet
+	whole  bool
 	out    []Field
 	frames []fieldFrame
 }
@@ -156,11 +156,12 @@ type fieldFrame struct {
 }
 
 // findFields looks for the fields of the wanted kinds in a struct or DATASEC.
-func (s *Spec) findFields(t Type, want fieldSet) ([]Field, *Diagnostic) {
+// whole refuses members that start inside a byte, bitfields too, as Linux does.
+func (s *Spec) findFields(t Type, want fieldSet, whole bool) ([]Field, *Diagnostic) {
 	if t.Kind != KindStruct && t.Kind != KindUnion && t.Kind != KindDatasec {
 		return nil, nil
 	}
-	f := fieldScan{s: s, want: want}
+	f := fieldScan{s: s, want: want, whole: whole}
 	f.frames = append(f.frames, fieldFrame{t: t, count: 1})
 	work := 0
 	for len(f.frames) > 0 {
@@ -181,7 +182,6 @@ func (s *Spec) findFields(t Type, want fieldSet) ([]Field, *Diagnostic) {
 			return nil, d
 		}
 	}
-	slices.SortStableFunc(f.out, func(a, b Field) int { return cmp.Compare(a.Offset, b.Offset) })
 	return f.out, nil
 }
 
@@ -196,8 +196,12 @@ func (f *fieldScan) member(top *fieldFrame, i int) *Diagnostic {
 	} else {
 		var bits uint32
 		id, bits, _ = top.t.memberAt(i)
-		if off = bits / 8; bits%8 != 0 {
-			return nil // special fields do not start inside a byte
+		off = bits / 8
+		switch {
+		case bits%8 != 0 && f.whole:
+			return f.s.diagAt(top.t, "B175", "member %d starts inside a byte, beside special fields", i)
+		case bits%8 != 0:
+			return nil
 		}
 	}
 	t, count, ok := f.s.elements(id)
@@ -211,6 +215,9 @@ func (f *fieldScan) member(top *fieldFrame, i int) *Diagnostic {
 	if d != nil {
 		return d
 	}
+	if verdict == isSpecial && (off%row.align != 0 || room != 0 && uint64(room) != uint64(row.size)*uint64(count)) {
+		return nil // not laid out as the kernel's: an ordinary struct
+	}
 	off += top.off
 	switch verdict {
 	case isNested:
@@ -221,9 +228,6 @@ func (f *fieldScan) member(top *fieldFrame, i int) *Diagnostic {
 		return nil
 	case isOrdinary:
 		return nil
-	}
-	if room != 0 && uint64(room) != uint64(row.size)*uint64(count) || off%row.align != 0 {
-		return nil // not laid out as the kernel's: an ordinary struct
 	}
 	found := Field{Kind: row.kind, Offset: off, Size: row.size}
 	if d := f.describe(top.t, i, t, &found); d != nil {
@@ -281,7 +285,7 @@ func (f *fieldScan) classify(top *fieldFrame, t Type, off uint32) (fieldRow, fin
 	}
 	kind, target, ok := f.s.kptr(t)
 	switch {
-	case (top.off+off)%8 != 0:
+	case off%8 != 0:
 		return fieldRow{}, isOrdinary, nil
 	case !ok:
 		return fieldRow{}, isOrdinary, f.s.diagAt(in, "B177", "a pointer's tag is no kptr, or not its only tag")

@@ -33,10 +33,6 @@ func TestRegistered(t *testing.T) {
 	for _, e := range All {
 		t.Run(e.Name, func(t *testing.T) { domaintest.Numeric(t, e.New) })
 	}
-	whole, err := Select(Names())
-	if err != nil {
-		t.Fatal(err)
-	}
 	t.Run("all", func(t *testing.T) { domaintest.Numeric(t, whole) })
 	t.Run("product", func(t *testing.T) { domaintest.Numeric(t, product) })
 }
@@ -46,6 +42,7 @@ func TestNoAllocations(t *testing.T) {
 	t.Run("interval", func(t *testing.T) { domaintest.NoAllocations(t, newInterval) })
 	t.Run("pair", func(t *testing.T) { domaintest.NoAllocations(t, newTnumInterval) })
 	t.Run("product", func(t *testing.T) { domaintest.NoAllocations(t, product) })
+	t.Run("all", func(t *testing.T) { domaintest.NoAllocations(t, whole) })
 }
 
 func TestSelect(t *testing.T) {

@@ -22,6 +22,16 @@ var benchmarked = []struct {
 		return domains.NewLift[both](genericPair{}, w, n)
 	}},
 	{"product", product},
+	{"all", whole},
+}
+
+// whole is the product of all domains.
+func whole(w isa.Width, n int) domains.Numeric {
+	f, err := Select(Names())
+	if err != nil {
+		panic(err)
+	}
+	return f(w, n)
 }
 
 // state returns variables 0 (a byte), 1 (a multiple of 4 below 4096), 2 (signed, small), 3 (unknown).

@@ -38,9 +38,12 @@ func ALU(op isa.ALUOp, w isa.Width, a, b Interval) Interval {
 	case isa.MovSX8, isa.MovSX16, isa.MovSX32:
 		return signExtend(w, w.Field(op), b.low())
 	case isa.Trunc16, isa.Trunc32:
-		f := w.Field(op)
 		low := a.low()
-		return zeroExtended(w, fold(f, fold(f, noSet, low.Pos), low.Neg))
+		if f := w.Field(op); f < w.Word/2 {
+			low = lowBits(f, low)
+			low = rangeSet(w.Word/2, low.min(), low.max())
+		}
+		return zeroExtend(low)
 	case isa.Trunc64:
 		return a
 	case isa.Bswap16, isa.Bswap32, isa.Bswap64:

@@ -7,16 +7,10 @@ import (
 	"github.com/bpfcheck/bpfcheck/isa"
 )
 
-// zeroExtended returns the words of a set of fewer bits, with zeros above.
-func zeroExtended(w isa.Width, s Set) Interval {
-	r := rangeSet(w.Word, s.min(), s.max())
-	return canonical(w, r, fullSet(w.Word/2))
-}
-
 // signExtend returns the low field bits of words with the given low halves,
 // sign-extended to w.Op bits.
 func signExtend(w isa.Width, field uint8, low Set) Interval {
-	s := fold(field, fold(field, noSet, low.Pos), low.Neg)
+	s := lowBits(field, low)
 	sub := extend(field, w.Word/2, s)
 	if !w.Full() {
 		return zeroExtend(sub)

@@ -174,10 +174,10 @@ func canonical(w isa.Width, word, low Set) Interval {
 }
 
 // lowHalf returns the low halves of the words, exactly.
-func lowHalf(w isa.Width, word Set) Set {
-	h := w.Word / 2
-	return fold(h, fold(h, noSet, word.Pos), word.Neg)
-}
+func lowHalf(w isa.Width, word Set) Set { return lowBits(w.Word/2, word) }
+
+// lowBits returns the low n bits of the words, exactly.
+func lowBits(n uint8, s Set) Set { return fold(n, fold(n, noSet, s.Pos), s.Neg) }
 
 // fold joins the low n bits of the words of a span.
 func fold(n uint8, r Set, s Span) Set {

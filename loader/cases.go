@@ -297,6 +297,9 @@ func (j *jsonCase) funcs(p *Program) error {
 	if len(j.FuncInfo) == 0 {
 		return nil
 	}
+	if j.FuncInfo[0][0] != 0 {
+		return fmt.Errorf("func_info: the first function starts at %d instead of 0", j.FuncInfo[0][0])
+	}
 	t, err := loadTypes(p.BTF, binary.LittleEndian)
 	for i, fi := range j.FuncInfo {
 		if uint64(fi[0]) >= uint64(len(p.Insns)) || (i > 0 && fi[0] <= j.FuncInfo[i-1][0]) {

@@ -47,7 +47,8 @@ func TestCaseErrors(t *testing.T) {
 		`{"insns":"9500000000000000","maps":[{"name":"m","inner":{"inner":{}}}]}`:               "only one level",
 		`{"insns":"9500000000000000","maps":[{"name":"m"},{"name":"m"}]}`:                       "defined twice",
 		`{"insns":"9500000000000000","maps":[{"name":"m","fields":[{"kind":"x","offset":0}]}]}`: "unknown kind",
-		`{"insns":"9500000000000000","func_info":[[3,1]]}`:                                      "out of range or order",
+		`{"insns":"9500000000000000","func_info":[[0,1],[3,1]]}`:                                "out of range or order",
+		`{"insns":"9500000000000000","func_info":[[3,1]]}`:                                      "starts at 3",
 		`{"insns":"9500000000000000","runs":[{"data":"","r0":99999999999999999999999}]}`:        "no 64-bit number",
 	}
 	for line, want := range bad {

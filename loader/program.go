@@ -6,11 +6,14 @@
 // linking of subprograms, relocation, CO-RE - and hands over programs whose
 // references to maps are symbolic, so that no kernel is needed.
 //
-// Sources: checklist section 4; libbpf's documented section names;
-// github.com/cilium/ebpf reads ELF, BTF and CO-RE relocations behind it.
+// Sources: checklist section 4; libbpf's documented behaviour and section names.
+// ELF, .BTF.ext, linking and CO-RE are read here, because what is loaded has to be
+// exact to the slot and must keep instructions that do not exist; the types of BTF
+// come from github.com/cilium/ebpf/btf, which sees raw BTF only.
 //
 // The trap: sizes in hostile files. Sections are bounded by the file's length
-// before any library sees them (SHT_NOBITS sections claim memory for free).
+// before anything is allocated (SHT_NOBITS sections claim memory for free), and
+// what programs share is bounded for all of them together.
 package loader
 
 import (

@@ -70,11 +70,12 @@ func (l *linker) relocateAddress(fn *function, i int, sym *symbol) {
 		l.mapValue(fn, i, l.arena, at)
 		return
 	}
-	m := l.maps[slot{sec.index, uint64(at)}]
-	if m == nil {
-		m = l.maps[slot{sec.index, sym.value}]
+	place := slot{sec.index, sym.value}
+	if sym.typ() == sttSection {
+		place.at = uint64(at)
 	}
-	if why := l.broken[slot{sec.index, sym.value}]; m == nil && why != "" {
+	m := l.maps[place]
+	if why := l.broken[place]; m == nil && why != "" {
 		fn.fail(i, "refers to a map that cannot be made: %s", why)
 		return
 	}
@@ -82,7 +83,7 @@ func (l *linker) relocateAddress(fn *function, i int, sym *symbol) {
 		fn.fail(i, "refers to map %s, whose definition needs BTF: compile with -g", sym.name)
 		return
 	}
-	if m == nil || at < 0 {
+	if m == nil {
 		fn.fail(i, "refers to symbol %q at byte %d of section %s, which is no map, variable or function", sym.name, at, sec.name)
 		return
 	}

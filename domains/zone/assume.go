@@ -28,17 +28,14 @@ func (z *State) Assume(c isa.Cond, w isa.Width, v domains.Var, o domains.Operand
 		return
 	}
 	wa, wb := z.wordOf(a), z.wordOf(b)
-	if !o.IsVar {
-		assumeWords(c, w, &wa, &wb)
+	oldA, oldB := wa, wb
+	if assumeWords(c, w, &wa, &wb); wa != oldA {
 		z.refine(v, wa)
+	}
+	if !o.IsVar {
 		return
 	}
 	z.ask(o.Var)
-	oldA, oldB := wa, wb
-	assumeWords(c, w, &wa, &wb)
-	if wa != oldA {
-		z.refine(v, wa)
-	}
 	if wb != oldB {
 		z.refine(o.Var, wb)
 	}

@@ -142,6 +142,23 @@ func BenchmarkJoin(b *testing.B) {
 	})
 }
 
+// BenchmarkJoinBranch joins the ends of two short branches: what an engine does most.
+func BenchmarkJoinBranch(b *testing.B) {
+	sizes(b, func(b *testing.B, n int) {
+		z, left := New(isa.W64, n), typical(n, 1)
+		right := left.Clone().(*State)
+		for v := range domains.Var(4) {
+			left.ALU(isa.Mov, isa.W64, v, domains.K(uint64(v)))
+			right.ALU(isa.Add, isa.W64, v, domains.K(1))
+			right.Assume(isa.LE, isa.W64, v+8, domains.K(1000))
+		}
+		for range b.N {
+			z.CopyFrom(left)
+			z.Join(right)
+		}
+	})
+}
+
 func BenchmarkLeq(b *testing.B) {
 	sizes(b, func(b *testing.B, n int) {
 		z, o := typical(n, 1), typical(n, 2)

@@ -140,7 +140,7 @@ func (z *State) Refine(v domains.Var, d domains.Word) {
 }
 
 func (z *State) refine(v domains.Var, d domains.Word) {
-	if z.bottom {
+	if z.bottom || d == z.nodes[none].word {
 		return
 	}
 	tighten(z.w, &d)

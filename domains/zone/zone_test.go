@@ -6,12 +6,14 @@ import (
 	"testing"
 
 	"github.com/bpfcheck/bpfcheck/domains"
+	"github.com/bpfcheck/bpfcheck/domains/interval"
+	"github.com/bpfcheck/bpfcheck/domains/tnum"
 	"github.com/bpfcheck/bpfcheck/isa"
 )
 
 // set is a state beside the assignments that it must contain.
 type set struct {
-	z    *State
+	z    domains.Relational
 	envs [][]uint64
 }
 
@@ -107,7 +109,7 @@ func (m *machine) step() {
 	m.check(s)
 }
 
-func (m *machine) words(z *State) []domains.Word {
+func (m *machine) words(z domains.Numeric) []domains.Word {
 	var ws []domains.Word
 	for v := range m.n {
 		ws = append(ws, z.Word(domains.Var(v)))
@@ -116,11 +118,12 @@ func (m *machine) words(z *State) []domains.Word {
 }
 
 // changed checks that Changed names each variable whose Word is another one.
-func (m *machine) changed(z *State, before []domains.Word, v domains.Var, o domains.Operand) {
-	names := slices.Clone(z.Changed())
-	if z.IsBottom() {
+func (m *machine) changed(n domains.Numeric, before []domains.Word, v domains.Var, o domains.Operand) {
+	z, ok := n.(*State)
+	if !ok || z.IsBottom() {
 		return
 	}
+	names := slices.Clone(z.Changed())
 	for u, d := range m.words(z) {
 		if x := domains.Var(u); d != before[u] && x != v && !(o.IsVar && o.Var == x) && !slices.Contains(names, x) {
 			m.t.Fatalf("Changed leaves out v%d: %+v to %+v\n%s", u, before[u], d, z)
@@ -161,8 +164,7 @@ func (m *machine) copySet(s *set, o set) {
 }
 
 func (m *machine) merge(s *set, o set, widen bool) {
-	before := s.z.Clone().(*State)
-	other := o.z.Clone().(*State)
+	before, other := s.z.Clone(), o.z.Clone()
 	var changed bool
 	if widen {
 		changed = s.z.Widen(o.z, domains.NewThresholds([]uint64{m.number(), 3}))
@@ -190,14 +192,14 @@ func (m *machine) merge(s *set, o set, widen bool) {
 }
 
 // laws checks a join or widening j of a and b.
-func (m *machine) laws(a, b, j *State, changed bool) {
-	if !changed && a.bottom != j.bottom || !changed && !a.bottom && !j.same(a) {
+func (m *machine) laws(a, b, j domains.Numeric, changed bool) {
+	if !changed && !alike(a, j) {
 		m.t.Fatalf("changed, but said not:\n%s\n%s", a, j)
 	}
 	if !b.Leq(j) && m.all != nil { // Leq owes nothing but should know this where states are what joins left
 		m.below(b, j, "argument")
 	}
-	again := j.Clone().(*State)
+	again := j.Clone()
 	if again.Join(j) || again.Join(j.Clone()) {
 		m.t.Fatalf("join with itself changes %s", j)
 	}
@@ -214,7 +216,17 @@ func (m *machine) laws(a, b, j *State, changed bool) {
 	m.below(b, j, "argument")
 }
 
-func (m *machine) below(a, b *State, what string) {
+// alike reports whether a and b are represented alike, or are no zones.
+func alike(a, b domains.Numeric) bool {
+	x, ok := a.(*State)
+	if !ok {
+		return true
+	}
+	y := b.(*State)
+	return x.bottom && y.bottom || x.bottom == y.bottom && x.same(y)
+}
+
+func (m *machine) below(a, b domains.Numeric, what string) {
 	if m.all == nil || m.r.Intn(10) != 0 {
 		return
 	}
@@ -228,8 +240,10 @@ func (m *machine) below(a, b *State, what string) {
 
 func (m *machine) check(s *set) {
 	m.t.Helper()
-	if err := s.z.sane(); err != "" {
-		m.t.Fatalf("%s: %s", err, s.z)
+	if z, ok := s.z.(*State); ok {
+		if err := z.sane(); err != "" {
+			m.t.Fatalf("%s: %s", err, z)
+		}
 	}
 	if len(s.envs) == 0 {
 		return
@@ -311,22 +325,23 @@ func (z *State) sane() string {
 	return ""
 }
 
-// TestExhaustive runs programs over three variables of four bits, with the set of
-// all assignments that are possible at each point.
-func TestExhaustive(t *testing.T) {
-	w := isa.Width{Word: 4, Op: 4}
+// every returns all assignments to three variables of four bits.
+func every() [][]uint64 {
 	var all [][]uint64
 	for i := range uint64(4096) {
 		all = append(all, []uint64{i & 15, i >> 4 & 15, i >> 8})
 	}
-	programs, kept := 1500, 0
-	if testing.Short() {
-		programs = 300
-	}
+	return all
+}
+
+// exhaust runs programs over three variables of four bits, with the set of all
+// assignments that are possible at each point.
+func exhaust(t *testing.T, programs int, top domains.Relational) {
+	all, kept := every(), 0
 	for seed := range programs {
-		m := &machine{t: t, r: rand.New(rand.NewSource(int64(seed))), w: w, n: 3, all: all}
+		m := &machine{t: t, r: rand.New(rand.NewSource(int64(seed))), w: tiny, n: 3, all: all}
 		for range 3 {
-			m.sets = append(m.sets, set{z: New(w, 3)})
+			m.sets = append(m.sets, set{z: top.New().(domains.Relational)})
 			s := &m.sets[len(m.sets)-1]
 			m.copySet(s, set{s.z, all})
 		}
@@ -340,16 +355,13 @@ func TestExhaustive(t *testing.T) {
 	}
 }
 
-// TestRandom runs programs over words of 64 bits with a sample of assignments.
-func TestRandom(t *testing.T) {
-	programs, kept := 8000, 0
-	if testing.Short() {
-		programs = 2000
-	}
+// sample runs programs over words of 64 bits with a sample of assignments.
+func sample(t *testing.T, programs int, top func(n int) domains.Relational) {
+	kept := 0
 	for seed := range programs {
 		m := &machine{t: t, r: rand.New(rand.NewSource(int64(seed))), w: isa.W64, n: 3 + seed%6}
 		for range 3 {
-			s := set{z: New(isa.W64, m.n)}
+			s := set{z: top(m.n)}
 			for range 30 {
 				e := make([]uint64, m.n)
 				for v := range e {
@@ -367,4 +379,32 @@ func TestRandom(t *testing.T) {
 	if kept < programs*10 {
 		t.Errorf("only %d steps had assignments left", kept)
 	}
+}
+
+var tiny = isa.Width{Word: 4, Op: 4}
+
+// pick returns less work for a short run.
+func pick(short, long int) int {
+	if testing.Short() {
+		return short
+	}
+	return long
+}
+
+func TestExhaustive(t *testing.T) { exhaust(t, pick(300, 700), New(tiny, 3)) }
+
+func TestRandom(t *testing.T) {
+	sample(t, pick(2000, 8000), func(n int) domains.Relational { return New(isa.W64, n) })
+}
+
+// product is how the zone is used: beside domains that know more of single words.
+func product(w isa.Width, n int) domains.Relational {
+	return domains.NewProduct(w, domains.NewLift[tnum.Tnum](tnum.Domain{}, w, n),
+		domains.NewLift[interval.Interval](interval.Domain{}, w, n), New(w, n))
+}
+
+func TestProductExhaustive(t *testing.T) { exhaust(t, pick(100, 400), product(tiny, 3)) }
+
+func TestProductRandom(t *testing.T) {
+	sample(t, pick(300, 1500), func(n int) domains.Relational { return product(isa.W64, n) })
 }

@@ -26,12 +26,13 @@ type Product struct {
 	members  []Numeric
 	relation Relational // the member that knows differences, or nil
 	narrowed []Var      // scratch
+	words    []Word     // scratch, one a member
 }
 
 // NewProduct returns the product of Top states over the same variables, whose
 // words have w.Word bits.
 func NewProduct(w isa.Width, members ...Numeric) *Product {
-	p := &Product{w: w.Whole(), members: members}
+	p := &Product{w: w.Whole(), members: members, words: make([]Word, len(members))}
 	for _, m := range members {
 		if r, ok := m.(Relational); ok {
 			p.relation = r
@@ -135,6 +136,9 @@ func (p *Product) ALU(op isa.ALUOp, w isa.Width, v Var, o Operand) {
 	for _, m := range p.members {
 		m.ALU(op, w, v, o)
 	}
+	if op == isa.Mov && w.Full() {
+		return // no news: all that is known of the operand has been exchanged
+	}
 	p.narrowed = p.narrowed[:0]
 	p.exchange(v)
 	p.propagate()
@@ -181,28 +185,38 @@ func (p *Product) Refine(v Var, d Word) {
 	p.propagate()
 }
 
-// exchange tells each member what the others know of v, until that is no news, at
-// most twice.
+// exchange tells each member what the others know of v, and once more if one of
+// them made more of it.
 func (p *Product) exchange(v Var) {
 	if len(p.members) < 2 {
 		return
 	}
-	var told Word
-	for round := 0; round < 2; round++ {
-		all := p.Word(v)
-		if round > 0 && all == told {
-			return
+	var all Word
+	for i, m := range p.members {
+		p.words[i] = m.Word(v)
+		if i == 0 {
+			all = p.words[i]
+		} else {
+			all = all.Meet(p.words[i])
 		}
-		for _, m := range p.members {
-			if m.Word(v) != all {
-				m.Refine(v, all)
-				p.collect(m)
+	}
+	for round := 0; round < 2; round++ {
+		more := all
+		for i, m := range p.members {
+			if p.words[i] == all {
+				continue
+			}
+			m.Refine(v, all)
+			p.collect(m)
+			if round == 0 {
+				p.words[i] = m.Word(v)
+				more = more.Meet(p.words[i])
 			}
 		}
-		if p.settle() {
+		if p.settle() || more == all {
 			return
 		}
-		told = all
+		all = more
 	}
 }
 

@@ -50,6 +50,16 @@ func (TnumInterval) Assume(c isa.Cond, w isa.Width, a, b both) (both, both) {
 	return both{A: t, B: e}, both{A: u, B: f}
 }
 
+// Word shows the bits of the tnum and the bounds of the interval, reduced, as they
+// need not be after a join.
+func (TnumInterval) Word(w isa.Width, e both) domains.Word {
+	t, i := bitsAndBounds{}.Reduce(w, e.A, e.B)
+	if t.IsEmpty() {
+		return domains.Word{Empty: true}
+	}
+	return interval.Bounds(w, i, t.Value, t.Mask)
+}
+
 func newTnumInterval(w isa.Width, n int) domains.Numeric {
 	return domains.NewLift[both](TnumInterval{}, w, n)
 }

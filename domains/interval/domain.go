@@ -98,12 +98,18 @@ func (Domain) Word(w isa.Width, e Interval) domains.Word {
 	if e.IsEmpty() {
 		return domains.Word{Empty: true}
 	}
+	value, mask := Bits(w, e)
+	return Bounds(w, e, value, mask)
+}
+
+// Bounds returns the Word of the bounds of e, which is not empty, and the given bits.
+func Bounds(w isa.Width, e Interval, value, mask uint64) domains.Word {
 	word, low := e.word(), e.low()
 	d := domains.Word{
+		Value: value, Mask: mask,
 		UMin: word.min(), UMax: word.max(),
 		U32Min: uint32(low.min()), U32Max: uint32(low.max()),
 	}
-	d.Value, d.Mask = Bits(w, e)
 	d.SMin, d.SMax = signedBounds(w.Whole(), word)
 	lo, hi := signedBounds(w.Sub(), low)
 	d.S32Min, d.S32Max = int32(lo), int32(hi)

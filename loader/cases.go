@@ -167,7 +167,7 @@ func parseCase(text []byte, opts Options) (*Case, error) {
 	}
 	p := &Program{
 		Name: j.ID, ID: j.ID, Descr: j.Descr, Type: cmp.Or(opts.Type, j.ProgType), Attach: j.AttachType, License: j.License,
-		StrictAlignment: j.StrictAlignment, Flags: j.ProgFlags, Unprivileged: j.Privileged != nil && !*j.Privileged, HasFuncInfo: j.FuncInfoPresent,
+		StrictAlignment: j.StrictAlignment || j.ProgFlags&flagStrict != 0, Flags: j.ProgFlags &^ flagStrict, Sleepable: j.ProgFlags&flagSleepable != 0, Unprivileged: j.Privileged != nil && !*j.Privileged, HasFuncInfo: j.FuncInfoPresent,
 	}
 	if p.Insns, err = isa.Decode(raw, false); err != nil {
 		return nil, fmt.Errorf("insns: %w", err)

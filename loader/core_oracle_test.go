@@ -19,8 +19,18 @@ import (
 // TestCOREAgainstLibrary applies every relocation of every real program with the
 // library, one at a time, and compares the instruction.
 func TestCOREAgainstLibrary(t *testing.T) {
+	versions := []string{"6.18"}
+	if !testing.Short() {
+		versions = []string{"5.10", "6.1", "6.12", "6.18", "7.3"}
+	}
+	for _, v := range versions {
+		t.Run(v, func(t *testing.T) { compareSites(t, v) })
+	}
+}
+
+func compareSites(t *testing.T, version string) {
 	opts := options
-	opts.KernelBTF = kernelBTF(t, "6.18")
+	opts.KernelBTF = kernelBTF(t, version)
 	kernel, err := btf.LoadSpecFromReader(bytes.NewReader(opts.KernelBTF))
 	if err != nil {
 		t.Fatal(err)

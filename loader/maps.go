@@ -60,11 +60,14 @@ func isLegacyMaps(name string) bool {
 	return name == "maps" || strings.HasPrefix(name, "maps/") || strings.HasSuffix(name, "/maps")
 }
 
-// The kernel's numbers of the map types that the loader itself makes.
+// The kernel's numbers of the map types that the loader itself makes or treats apart.
 const (
-	mapArray     = 2
-	mapStructOps = 26
-	mapArena     = 33
+	mapArray          = 2
+	mapPerfEventArray = 4
+	mapStructOps      = 26
+	mapRingbuf        = 27
+	mapUserRingbuf    = 31
+	mapArena          = 33
 )
 
 // addData makes the map of a section of global variables: an array of one value.

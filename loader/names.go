@@ -12,11 +12,24 @@ import (
 func setType(p *Program, opts Options) {
 	if s, ok := findSection(strings.TrimPrefix(p.Section, "?"), opts.Target); ok {
 		p.Type, p.Attach, p.AttachTo, p.Sleepable = s.ProgType, s.Attach, s.AttachName, s.Sleepable
+		if strings.HasPrefix(s.Def, "xdp.frags") {
+			p.Flags |= flagFrags
+		}
 	}
 	if opts.Type != "" && opts.Type != p.Type {
-		p.Type, p.Attach, p.Sleepable = opts.Type, 0, false
+		p.Type, p.Attach, p.Sleepable, p.Flags = opts.Type, 0, false, 0
+	}
+	if p.Sleepable {
+		p.Flags |= flagSleepable
 	}
 }
+
+// Load flags of the bpf(2) call.
+const (
+	flagStrict    = 1 << 0
+	flagSleepable = 1 << 4
+	flagFrags     = 1 << 5
+)
 
 // findSection asks the platform and, if it does not know the name, for the longest
 // beginning of it that it knows: "socket/main" and "socket_filter" are sockets for

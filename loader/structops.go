@@ -6,6 +6,9 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
+// flagLink marks struct_ops maps that are attached through a link.
+const flagLink = 1 << 13
+
 // structOps makes the maps of .struct_ops sections, one a variable, and ties the
 // programs that their function pointers name to the member: a program's AttachTo
 // becomes "structure:member".
@@ -31,8 +34,12 @@ func (l *linker) structOps() {
 				l.note("variable %s of section %s is no structure of operations", vt.Name, sec.name)
 				continue
 			}
+			flags := uint32(0)
+			if strings.HasSuffix(sec.name, ".link") {
+				flags = flagLink
+			}
 			l.obj.Maps = append(l.obj.Maps, &Map{
-				Name: vt.Name, Type: mapTypeName(l.opts.Target, mapStructOps), KeySize: 4, ValueSize: st.Size, MaxEntries: 1,
+				Flags: flags, Name: vt.Name, Type: mapTypeName(l.opts.Target, mapStructOps), KeySize: 4, ValueSize: st.Size, MaxEntries: 1,
 				ValueTypeID: l.typeID(st), Data: sec.data[off : off+uint64(st.Size)],
 			})
 			l.operations(sec, st, off)

@@ -127,14 +127,7 @@ func (l *linker) mapMembers(name string, st *btf.Struct) (m *Map, values btf.Typ
 		return nil, nil, fmt.Errorf("type %d", typ)
 	}
 	m.Type = mapTypeName(l.opts.Target, uint32(typ))
-	switch typ {
-	case mapRingbuf, mapUserRingbuf:
-		// Types of key and value only document what is in the buffer.
-		m.KeySize, m.ValueSize = 0, 0
-	case mapPerfEventArray:
-		// Its values are file descriptors, whatever type documents the events.
-		m.KeySize, m.ValueSize = 4, 4
-	}
+	fixSizes(m, uint32(typ))
 	return m, values, nil
 }
 

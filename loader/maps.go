@@ -287,6 +287,7 @@ func (l *linker) readLegacyMaps(sec *section) error {
 			w[j] = l.f.order.Uint32(sec.data[s.value+4*uint64(j):])
 		}
 		m := &Map{Name: s.name, Type: mapTypeName(l.opts.Target, w[0]), KeySize: w[1], ValueSize: w[2], MaxEntries: w[3], Flags: w[4]}
+		fixSizes(m, w[0])
 		l.maps[slot{sec.index, s.value}] = m
 		order, words = append(order, m), append(words, w)
 		if len(w) == tcWords && w[tcID] != 0 {
@@ -304,6 +305,17 @@ func (l *linker) readLegacyMaps(sec *section) error {
 	l.annotateLegacy(order)
 	l.obj.Maps = append(l.obj.Maps, order...)
 	return nil
+}
+
+// fixSizes corrects sizes that loaders correct before they create a map: where a
+// definition's types only document what is inside.
+func fixSizes(m *Map, typ uint32) {
+	switch typ {
+	case mapRingbuf, mapUserRingbuf:
+		m.KeySize, m.ValueSize = 0, 0
+	case mapPerfEventArray: // its values are file descriptors
+		m.KeySize, m.ValueSize = 4, 4
+	}
 }
 
 // legacyInner finds the definition of a map's inner maps by number or by index.

@@ -1,6 +1,9 @@
 package btfcheck
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // builder writes blobs for tests, in either byte order.
 type builder struct {
@@ -79,4 +82,44 @@ func (b *builder) blob() []byte {
 		out = b.order.AppendUint32(out, uint32(v))
 	}
 	return append(append(out, b.types...), b.strs...)
+}
+
+const progStrings = "\x00int\x00main\x00sub\x00no_kernel_s\x00a\x000\x000:0\x000:9\x00E\x001\x00void_sub\x00"
+
+// strAt is the offset of a string of progStrings that stands alone.
+func strAt(s string) uint32 {
+	for i := 1; i < len(progStrings); i++ {
+		if progStrings[i-1] == 0 && len(progStrings[i:]) > len(s) && progStrings[i:i+len(s)] == s && progStrings[i+len(s)] == 0 {
+			return uint32(i)
+		}
+	}
+	panic("no string " + s)
+}
+
+// progTypes are the types of the test program: 1 int, 2 int(), 3 main, 4 sub,
+// 5 struct, 6 enum, 7 void(), 8 void_sub.
+func progTypes() []byte {
+	k := func(kind Kind, vlen uint32) uint32 { return uint32(kind)<<24 | vlen }
+	return blobOf(words(
+		strAt("int"), k(KindInt, 0), 4, 1<<24|32,
+		0, k(KindFuncProto, 0), 1,
+		strAt("main"), k(KindFunc, 1), 2,
+		strAt("sub"), k(KindFunc, 0), 2,
+		strAt("no_kernel_s"), k(KindStruct, 1), 4, strAt("a"), 1, 0,
+		strAt("E"), k(KindEnum, 1), 4, strAt("a"), 0,
+		0, k(KindFuncProto, 0), 0,
+		strAt("void_sub"), k(KindFunc, 0), 7,
+	), []byte(progStrings))
+}
+
+// extOf makes a .BTF.ext section of sub-sections.
+func extOf(subs ...[]byte) []byte {
+	out := []byte{0x9f, 0xeb, 1, 0}
+	out = binary.LittleEndian.AppendUint32(out, uint32(8+8*len(subs)))
+	at := uint32(0)
+	for _, s := range subs {
+		out = append(out, words(at, uint32(len(s)))...)
+		at += uint32(len(s))
+	}
+	return append(out, slices.Concat(subs...)...)
 }

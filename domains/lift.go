@@ -118,14 +118,6 @@ func (l *Lift[E, D]) adopt(o *Lift[E, D]) bool {
 	return true
 }
 
-// Elem returns the element of a variable, Bottom if the state is empty.
-func (l *Lift[E, D]) Elem(v Var) E {
-	if l.bottom {
-		return l.d.Bottom()
-	}
-	return l.elems[v]
-}
-
 func (l *Lift[E, D]) operand(o Operand) E {
 	if o.IsVar {
 		return l.elems[o.Var]

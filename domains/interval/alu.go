@@ -120,13 +120,10 @@ func spans(op isa.ALUOp, n uint8, r Set, x, y Span) Set {
 }
 
 // add joins {x + y mod 2^n}. Spans stand for arcs here: x.Lo may exceed x.Hi, as
-// that of a negated one does when it holds 0 and something else.
+// that of a negated one does when it holds 0 and something else. Neither is longer
+// than half the circle, so the sum is an arc too.
 func add(n uint8, r Set, x, y Span) Set {
 	m := ones(n)
-	lenX, lenY := (x.Hi-x.Lo)&m, (y.Hi-y.Lo)&m
-	if lenX > m-lenY {
-		return fullSet(n)
-	}
 	return r.arc(n, (x.Lo+y.Lo)&m, (x.Hi+y.Hi)&m)
 }
 

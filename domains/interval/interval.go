@@ -251,11 +251,9 @@ func lowPart(w isa.Width, s Span, low Set) Set {
 	return Set{low.Pos.meet(low.Pos), low.Neg.meet(low.Neg)} // all of it, empty spans as noSpan
 }
 
-// zeroExtend returns the words whose low half is in low and whose high half is 0.
+// zeroExtend returns the words whose low half is in low and whose high half is 0,
+// none if there is none.
 func zeroExtend(low Set) Interval {
-	if low.isEmpty() {
-		return empty
-	}
 	return pack(Set{Span{low.min(), low.max()}, noSpan}, low)
 }
 

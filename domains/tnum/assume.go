@@ -2,9 +2,8 @@ package tnum
 
 import "github.com/bpfcheck/bpfcheck/isa"
 
-// Assume returns what is left of a and b if Holds(c, w, x, y). If no pair can be
-// left both results are empty. Each is best for every condition but NE between
-// more than two words, where it is best as well: nothing can be dropped.
+// Assume returns what is left of a and b if isa.Holds(c, w, x, y). If no pair can be
+// left both results are empty. Both are best for every condition.
 func Assume(c isa.Cond, w isa.Width, a, b Tnum) (Tnum, Tnum) {
 	if a.IsEmpty() || b.IsEmpty() {
 		return empty, empty

@@ -146,8 +146,7 @@ func (Domain) FromWord(w isa.Width, d domains.Word) Tnum {
 
 // signedRange is the best tnum of the numbers of w.Op bits between two signed bounds.
 func signedRange(w isa.Width, lo, hi int64) Tnum {
-	if lo < 0 && hi >= 0 {
-		// From -2^i to 2^j - 1 all of bits 0 to max(i, j) - 1 are free, and those above equal the sign: unknown.
+	if lo < 0 && hi >= 0 { // -1 and 0 are both in it, and share no bit
 		return Tnum{Mask: w.Mask()}
 	}
 	return Range(uint64(lo)&w.Mask(), uint64(hi)&w.Mask())

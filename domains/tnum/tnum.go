@@ -19,7 +19,10 @@
 // in only one of the two. A bit in both is how the empty set is written.
 package tnum
 
-import "github.com/bpfcheck/bpfcheck/isa"
+import (
+	"github.com/bpfcheck/bpfcheck/domains"
+	"github.com/bpfcheck/bpfcheck/isa"
+)
 
 // Tnum is a set of words given by known bits. The zero value is the constant 0.
 type Tnum struct {
@@ -27,7 +30,7 @@ type Tnum struct {
 	Value, Mask uint64
 }
 
-// Empty is the only empty Tnum that the functions of this package return.
+// empty is the only empty Tnum that the functions of this package return.
 var empty = Tnum{^uint64(0), ^uint64(0)}
 
 // IsEmpty reports whether γ(t) is empty.
@@ -36,7 +39,7 @@ func (t Tnum) IsEmpty() bool { return t.Value&t.Mask != 0 }
 // IsConst reports whether γ(t) has exactly one member, which is then t.Value.
 func (t Tnum) IsConst() bool { return t.Mask == 0 }
 
-// Min and Max are the least and the greatest member, unsigned.
+// Min is the least member, unsigned.
 func (t Tnum) Min() uint64 { return t.Value }
 
 // Max is the greatest member, unsigned.
@@ -96,8 +99,8 @@ func AtLeast(t Tnum, limit uint64) Tnum {
 
 // Range returns the best tnum of the numbers from lo to hi, lo <= hi.
 func Range(lo, hi uint64) Tnum {
-	mask := smear(lo ^ hi)
-	return Tnum{lo &^ mask, mask}
+	value, mask := domains.RangeBits(lo, hi)
+	return Tnum{value, mask}
 }
 
 // within puts the low bits of a word back that an operation on its low Op bits narrowed.

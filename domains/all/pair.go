@@ -17,6 +17,11 @@ type (
 // parameters cannot be inlined: an addition takes two thirds of the time.
 type TnumInterval struct{ pair }
 
+// Const is constant in both.
+func (TnumInterval) Const(w isa.Width, x uint64) both {
+	return both{A: tnum.Domain{}.Const(w, x), B: interval.Domain{}.Const(w, x)}
+}
+
 // Join joins side by side.
 func (TnumInterval) Join(a, b both) both {
 	return both{A: tnum.Join(a.A, b.A), B: interval.Join(a.B, b.B)}

@@ -27,6 +27,9 @@ func (Domain) Const(w isa.Width, x uint64) Interval { return constant(w, x) }
 
 func constant(w isa.Width, x uint64) Interval {
 	x &= w.WordMask()
+	if x <= w.SubMask()>>1 {
+		return narrow(w, Span{x, x})
+	}
 	low := x & w.SubMask()
 	return pack(rangeSet(w.Word, x, x), rangeSet(w.Word/2, low, low))
 }

@@ -43,6 +43,7 @@ func (a *analysis) access(s *State, pc int, v domains.Var, sp span, m mode) bool
 	c := s.cells[v]
 	switch {
 	case c.Kind == Poison:
+		a.led.suspend(pc)
 		return false
 	case !c.Kind.isPointer():
 		return a.notPointer(s, pc, v, m)
@@ -316,6 +317,9 @@ func (a *analysis) field(s *State, c Cell, sp span, m mode) (f platform.Field, w
 	off, size, write := sp.off.lo, int(sp.size), m&writes != 0
 	switch c.Kind {
 	case CtxPtr:
+		if c.Off != 0 && a.pt.Name != "syscall" {
+			return f, fmt.Sprintf("the context is accessed through a pointer that was moved by %d bytes", c.Off), ContextAccess
+		}
 		if a.pt.BTFContext {
 			return a.btfArgument(off, size, write)
 		}

@@ -36,6 +36,7 @@ func (a *analysis) alu(s *State, pc int, ins isa.Instruction) {
 	case op == isa.Mov && w.Full() && o.IsVar:
 		s.move(dst, o.Var)
 	case reads.dst && dk == Poison || reads.src && ok == Poison:
+		a.led.suspend(pc)
 		s.set(dst, Cell{Kind: Poison})
 	case reads.dst && dk.isPointer() || reads.src && ok.isPointer():
 		a.pointerALU(s, pc, ins, op, dst, o)

@@ -2,6 +2,7 @@ package absint
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/bpfcheck/bpfcheck/cfg"
@@ -47,9 +48,14 @@ type analysis struct {
 	// thresholds are the numbers that widening may stop at, by loop.
 	thresholds []*domains.Thresholds
 
+	// counting: ghosts count the iterations of loops. Only where states are joined;
+	// on single paths they would make every state a new one.
+	counting bool
+
 	budget   budget
 	deadline time.Time
 	visited  int
+	ticks    int // calls of spent
 
 	// strings are the call strings met, by number; stringID finds one by its parent
 	// and call site.
@@ -120,7 +126,7 @@ func (a *analysis) entry() *State {
 	clear(s.cells)
 	s.num.SetTop()
 	s.depth, s.nrefs, s.nextID, s.ctx = 0, 0, 1, 0
-	s.dataRange, s.metaRange = 0, 0
+	s.dataRange, s.metaRange, s.dataMax = 0, 0, math.MaxInt32
 	s.frame[0] = frame{call: -1}
 	s.written[0] = [8]uint64{}
 	s.cells[s.reg(isa.R1)] = Cell{Kind: CtxPtr}
@@ -181,7 +187,7 @@ func (a *analysis) follow(from, to cfg.BlockID, s *State) {
 // countLoops keeps the ghost counters: an edge into a loop's head starts the
 // counter, a back edge increments it.
 func (a *analysis) countLoops(s *State, from, to cfg.BlockID) {
-	if !a.g.IsHead(to) {
+	if !a.counting || !a.g.IsHead(to) {
 		return
 	}
 	loop := a.g.LoopOf(to)

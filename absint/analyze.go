@@ -48,7 +48,7 @@ type Config struct {
 
 // The default budget.
 const (
-	DefaultMaxInsns  = 4_000_000
+	DefaultMaxInsns  = 1_000_000
 	DefaultMaxStates = 60_000
 	DefaultMaxTime   = 8 * time.Second
 )
@@ -106,7 +106,7 @@ func newAnalysis(p *loader.Program, c Config, start time.Time) *analysis {
 	a := &analysis{
 		prog: p, insns: p.Insns, target: c.Target, types: c.Types, limits: c.Target.Limits(),
 		priv: !p.Unprivileged, strict: p.StrictAlignment, bigEndian: p.BigEndian,
-		led: newLedger(), stringID: map[[2]int32]int32{},
+		led: newLedger(len(p.Insns)), stringID: map[[2]int32]int32{},
 		budget: budget{insns: c.MaxInsns, states: c.MaxStates},
 	}
 	if a.budget.insns == 0 {
@@ -279,10 +279,28 @@ func (a *analysis) layout(c Config) {
 	for i := range a.g.Loops {
 		ghosts = max(ghosts, a.g.Loops[i].Depth)
 	}
+	deepest = max(deepest, a.indirectDepth())
 	words := (min(deepest, stackBytes) + 7) / 8 * 2
 	a.lay = newLayout(max(frames, 1), words, min(ghosts, maxGhosts))
 	a.newNum = func(n int) domains.Numeric { return c.Domains(isa.W64, n) }
 	a.findThresholds()
+}
+
+// indirectDepth guesses how deep below a frame pointer the program goes through
+// copies of it: the sum of the largest step down and the largest negative offset.
+// A wrong guess costs precision: words that are not tracked read as unknown.
+func (a *analysis) indirectDepth() int {
+	step, off := 0, 0
+	for pc := 0; pc < len(a.insns); pc += a.insns[pc].Slots() {
+		ins := a.insns[pc]
+		switch c := ins.Class(); {
+		case c == isa.ClassALU64 && ins.Code() == isa.CodeADD && !ins.UsesSrcReg() && ins.Imm < 0 && ins.Imm >= -stackBytes:
+			step = max(step, -int(ins.Imm))
+		case (c == isa.ClassSTX || c == isa.ClassST) && ins.Dst != isa.FP, c == isa.ClassLDX && ins.Src != isa.FP:
+			off = max(off, -int(ins.Off))
+		}
+	}
+	return min(step+off, stackBytes)
 }
 
 // maxGhosts is the deepest loop nest whose iterations are counted.
@@ -311,5 +329,6 @@ func (a *analysis) findThresholds() {
 
 // spent reports whether the budget is used up.
 func (a *analysis) spent() bool {
-	return a.visited > a.budget.insns || a.visited&0xff == 0 && time.Now().After(a.deadline)
+	a.ticks++
+	return a.visited > a.budget.insns || a.ticks&0x3f == 0 && time.Now().After(a.deadline)
 }

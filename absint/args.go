@@ -26,6 +26,7 @@ func (a *analysis) checkArgs(s *State, cs *callSite) bool {
 		}
 		v := s.reg(r)
 		if s.cells[v].Kind == Poison {
+			a.led.suspend(cs.pc)
 			ok = false
 			continue
 		}
@@ -69,6 +70,9 @@ func (a *analysis) checkArg(s *State, cs *callSite, i int, v domains.Var) bool {
 	}
 	switch arg.Kind {
 	case platform.ArgAnything:
+		if arg.Flags&platform.ConstZero != 0 && !(c.Kind == Scalar && s.isZero(domains.V(v))) {
+			return a.wrongArg(s, cs, i, "the number 0")
+		}
 		if c.Kind.isPointer() && !a.priv {
 			a.refuse(cs.pc, PointerLeak, fmt.Sprintf("argument %d of bpf_%s is a pointer where a number is expected", i+1, cs.h.Name))
 			return false

@@ -33,6 +33,9 @@ func (a *analysis) branch(s *State, b cfg.BlockID, pc int, ins isa.Instruction) 
 		return
 	}
 	t := a.clone(s)
+	if dk == Poison || sk == Poison {
+		a.led.suspend(pc)
+	}
 	if ok && dk != Poison && sk != Poison {
 		alive, aliveTaken := a.comparePointers(s, t, pc, ins, cond, dst, o)
 		if !alive {
@@ -56,7 +59,7 @@ func (a *analysis) branch(s *State, b cfg.BlockID, pc int, ins isa.Instruction) 
 // of a may_goto spends a part of the program's one budget, so that between two
 // passes only finitely many iterations have to be shown.
 func (a *analysis) restartLoops(s *State, b cfg.BlockID) {
-	for l := a.g.LoopOf(b); l != cfg.NoLoop; l = a.g.Loops[l].Parent {
+	for l := a.g.LoopOf(b); a.counting && l != cfg.NoLoop; l = a.g.Loops[l].Parent {
 		if depth := a.g.Loops[l].Depth - 1; depth < s.lay.ghosts {
 			s.num.ALU(isa.Mov, isa.W64, s.lay.ghost(s.depth, depth), domains.K(0))
 		}
@@ -176,8 +179,10 @@ func (a *analysis) comparePointers(s, t *State, pc int, ins isa.Instruction, c i
 	if w.Full() && o.IsVar && (c == isa.EQ || c == isa.NE) && s.cells[dst].Kind == Scalar && s.isZero(domains.V(dst)) {
 		return a.testNull(s, t, c, o.Var)
 	}
-	if w.Full() && o.IsVar && comparePacket(s, t, c, dst, o.Var) {
-		return true, true
+	if w.Full() && o.IsVar {
+		if known, fall, taken := comparePacket(s, t, c, dst, o.Var); known {
+			return fall, taken
+		}
 	}
 	if !a.priv {
 		if d := a.alarm(pc, PointerLeak, Policy); d != nil {
@@ -256,28 +261,41 @@ const maxPacketOffset = 0xffff
 
 // comparePacket learns how much of the packet exists from a comparison of a
 // packet pointer with its end (V5, V28): data + n <= data_end proves n bytes,
-// data + n < data_end proves n+1. It reports whether this was such a comparison.
-func comparePacket(s, t *State, c isa.Cond, x, y domains.Var) bool {
+// data + n < data_end proves n+1. It reports whether this was such a comparison,
+// and which successors are possible.
+func comparePacket(s, t *State, c isa.Cond, x, y domains.Var) (known, fall, taken bool) {
 	p, e := s.cells[x], s.cells[y]
 	if isEnd(e, p) {
 	} else if isEnd(p, e) {
 		x, y, p = y, x, e
 		c = c.Swap()
 	} else {
-		return false
+		return false, true, true
 	}
-	// Now the condition reads: p c end.
+	// Now the condition reads: p c end. far is the successor where p is beyond.
+	near, far, extra := s, t, int32(0)
 	switch c {
 	case isa.GT:
-		s.prove(x, p, 0)
 	case isa.GE:
-		s.prove(x, p, 1)
+		extra = 1
 	case isa.LT:
-		t.prove(x, p, 1)
+		near, far, extra = t, s, 1
 	case isa.LE:
-		t.prove(x, p, 0)
+		near, far = t, s
+	default:
+		return true, true, true
 	}
-	return true
+	isNear, isFar := true, true
+	if p.Kind == Packet && p.ID == 0 && p.Off > 0 {
+		isNear = p.Off+extra <= s.dataMax
+		isFar = p.Off+extra > s.dataRange
+		far.dataMax = min(far.dataMax, p.Off+extra-1)
+	}
+	near.prove(x, p, extra)
+	if near == s {
+		return true, isNear, isFar
+	}
+	return true, isFar, isNear
 }
 
 // isEnd reports whether end is the end of the region that p points into: packet

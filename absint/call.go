@@ -2,6 +2,7 @@ package absint
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/bpfcheck/bpfcheck/domains"
@@ -57,6 +58,13 @@ func (a *analysis) call(s *State, pc int, ins isa.Instruction) bool {
 		return false
 	}
 	cs.hit = ok && a.lookupHits(s, cs)
+	if !ok {
+		for i := range h.Args {
+			if h.Args[i].Flags&(platform.Write|platform.Uninit) != 0 {
+				a.lostStore(s, s.reg(isa.R1+isa.Reg(i)))
+			}
+		}
+	}
 	return a.finishCall(s, cs, ok)
 }
 
@@ -81,6 +89,7 @@ func (a *analysis) finishCall(s *State, cs *callSite, ok bool) bool {
 		ok = false
 	}
 	if !ok {
+		a.lostCall(s, cs)
 		s.set(r0, Cell{Kind: Poison})
 		return true
 	}
@@ -91,6 +100,19 @@ func (a *analysis) finishCall(s *State, cs *callSite, ok bool) bool {
 	return a.unsupported == ""
 }
 
+// lostCall accounts for a call that was not shown to be allowed: if it acquires
+// or releases, nothing behind it is proved.
+func (a *analysis) lostCall(s *State, cs *callSite) {
+	if cs.h.Acquire || cs.ref != 0 || cs.h.Ret == platform.MapValue && cs.def != nil && a.lookupAcquires(cs.def) {
+		a.led.suspendAll()
+	}
+	for i := range cs.h.Args {
+		if cs.h.Args[i].Flags&platform.Release != 0 {
+			a.led.suspendAll()
+		}
+	}
+}
+
 // changePacket invalidates all packet pointers of all frames (V5, H3).
 func (s *State) changePacket() {
 	for i := range s.cells[:s.active()] {
@@ -99,7 +121,7 @@ func (s *State) changePacket() {
 			s.set(domains.Var(i), Cell{Kind: Scalar, Size: s.cells[i].Size})
 		}
 	}
-	s.dataRange, s.metaRange = 0, 0
+	s.dataRange, s.metaRange, s.dataMax = 0, 0, math.MaxInt32
 }
 
 // tailCall checks what holds when the next program starts (V19).

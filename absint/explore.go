@@ -1,6 +1,10 @@
 package absint
 
-import "github.com/bpfcheck/bpfcheck/cfg"
+import (
+	"math/bits"
+
+	"github.com/bpfcheck/bpfcheck/cfg"
+)
 
 // The path strategy (P): depth first, without joins. At a cut point a state that
 // is included in one seen before goes no further: either all paths from that one
@@ -9,7 +13,7 @@ import "github.com/bpfcheck/bpfcheck/cfg"
 
 const (
 	// maxCached is how many states a cut point keeps.
-	maxCached = 64
+	maxCached = 32
 )
 
 // visit is a state kept at a cut point.
@@ -20,6 +24,12 @@ type visit struct {
 	hits int
 }
 
+// cache is what a cut point keeps in one call string.
+type cache struct {
+	kept     []*visit
+	arrivals int
+}
+
 // step of the walk: either a block to run or the end of a visit's subtree.
 type walkStep struct {
 	successor
@@ -28,7 +38,7 @@ type walkStep struct {
 
 type explore struct {
 	*analysis
-	seen   map[[2]int32][]*visit
+	seen   map[[2]int32]*cache
 	stack  []walkStep
 	reach  []bool // by block: a target can be reached; nil if there is no restriction
 	states int
@@ -39,7 +49,7 @@ type explore struct {
 
 // run walks all paths. It reports false if the budget ran out.
 func (x *explore) run() bool {
-	x.seen = map[[2]int32][]*visit{}
+	x.seen = map[[2]int32]*cache{}
 	x.stack = append(x.stack[:0], walkStep{successor: successor{0, x.entry()}})
 	for len(x.stack) > 0 {
 		top := x.stack[len(x.stack)-1]
@@ -52,10 +62,20 @@ func (x *explore) run() bool {
 		if x.unsupported != "" {
 			return true
 		}
-		if x.led.only != nil && len(x.led.open) == len(x.led.only) {
-			return true // every target is known to fail
+		if x.led.only != nil && len(x.led.open) >= len(x.led.only) && x.allFailed() {
+			return true
 		}
 		if x.limit > 0 && x.visited > x.limit || x.spent() {
+			return false
+		}
+	}
+	return true
+}
+
+// allFailed reports that every target is known to fail: nothing is left to find.
+func (x *explore) allFailed() bool {
+	for o := range x.led.only {
+		if _, ok := x.led.open[o]; !ok {
 			return false
 		}
 	}
@@ -83,7 +103,13 @@ func (x *explore) visit(s *State, b cfg.BlockID) bool {
 	x.settle(s, b)
 	hash := s.shape()
 	key := [2]int32{s.ctx, int32(b)}
-	list := x.seen[key]
+	c := x.seen[key]
+	if c == nil {
+		c = &cache{}
+		x.seen[key] = c
+	}
+	c.arrivals++
+	list := c.kept
 	for i := len(list) - 1; i >= 0; i-- {
 		v := list[i]
 		if v.hash != hash || !x.included(s, v.st) {
@@ -97,10 +123,15 @@ func (x *explore) visit(s *State, b cfg.BlockID) bool {
 		return false
 	}
 	if len(list) >= maxCached {
-		list = x.evict(list)
+		c.kept = x.evict(list)
+		// Long unrolled loops: keep ever rarer ancestors, so that a cycle of any
+		// length is still noticed.
+		if len(c.kept) >= maxCached && bits.OnesCount(uint(c.arrivals)) != 1 {
+			return true
+		}
 	}
 	v := &visit{st: x.clone(s), hash: hash}
-	x.seen[key] = append(list, v)
+	c.kept = append(c.kept, v)
 	x.states++
 	x.kept++
 	x.peak = max(x.peak, x.kept)
@@ -156,7 +187,7 @@ func (x *explore) canReach(s *State, b cfg.BlockID) bool {
 
 // reachable marks the blocks from which one of the targets can be reached inside
 // their function and the functions it calls.
-func (a *analysis) reachable(targets map[obligation]*Diagnostic) []bool {
+func (a *analysis) reachable(targets map[obligation]*Diagnostic, suspended []bool) []bool {
 	reach := make([]bool, len(a.g.Blocks))
 	var work []cfg.BlockID
 	mark := func(b cfg.BlockID) {
@@ -174,6 +205,11 @@ func (a *analysis) reachable(targets map[obligation]*Diagnostic) []bool {
 	}
 	for o := range targets {
 		mark(a.g.BlockAt(int(o.pc)))
+	}
+	for pc, yes := range suspended {
+		if yes {
+			mark(a.g.BlockAt(pc))
+		}
 	}
 	for len(work) > 0 {
 		b := work[len(work)-1]

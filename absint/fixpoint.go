@@ -2,6 +2,7 @@ package absint
 
 import (
 	"container/heap"
+	"math"
 
 	"github.com/bpfcheck/bpfcheck/cfg"
 	"github.com/bpfcheck/bpfcheck/domains"
@@ -252,6 +253,7 @@ func (s *State) fold() {
 			}
 		}
 	}
+	s.dataMax = math.MaxInt32
 	s.canonical()
 }
 

@@ -94,6 +94,7 @@ func (a *analysis) exitProgram(s *State, pc int) {
 	exit := a.ctx.Exit()
 	switch {
 	case c.Kind == Poison:
+		a.led.suspend(pc)
 	case c.Kind.isPointer() && !a.priv:
 		a.refuse(pc, PointerLeak, fmt.Sprintf("a %s pointer is returned", c.Kind))
 	case c.Kind.isPointer() && !exit.Any:

@@ -28,6 +28,8 @@ func (a *analysis) solve(c Config, r *Result) {
 		targets := a.led.open
 		if !ended {
 			targets = nil
+		} else if a.hopeless(targets) {
+			break
 		}
 		a.runExplore(r, targets)
 	}
@@ -36,14 +38,26 @@ func (a *analysis) solve(c Config, r *Result) {
 	}
 }
 
+// hopeless reports that walking paths cannot help: a loop without a way out has
+// no last path.
+func (a *analysis) hopeless(targets map[obligation]*Diagnostic) bool {
+	for o := range targets {
+		if b := a.g.BlockAt(int(o.pc)); o.rule == Termination && a.g.IsHead(b) && a.noWayOut(&a.g.Loops[a.g.LoopOf(b)]) {
+			return true
+		}
+	}
+	return false
+}
+
 // runFixpoint runs F. It reports whether it reached a fixpoint; the ledger then
 // holds the obligations it could not discharge.
 func (a *analysis) runFixpoint(r *Result, limit int) bool {
 	f := &fixpoint{analysis: a, limit: limit}
 	f.work.a = a
 	r.Strategy = Fixpoint
+	a.counting = true
 	if !f.run() {
-		a.led = newLedger()
+		a.led = newLedger(len(a.insns))
 		a.led.refuse("the fixpoint was not reached within the budget")
 		a.account(r, f.states, f.states)
 		a.forgetCuts()
@@ -78,13 +92,15 @@ func (a *analysis) forgetCuts() {
 // runExplore runs P towards targets, all obligations if nil.
 func (a *analysis) runExplore(r *Result, targets map[obligation]*Diagnostic) {
 	r.Strategy = Explore
-	a.led = newLedger()
+	a.counting = false
+	suspended := a.led.suspended
+	a.led = newLedger(len(a.insns))
 	a.led.explain = true
 	clear(a.class)
 	x := &explore{analysis: a}
 	if targets != nil {
-		a.led.only = targets
-		x.reach = a.reachable(targets)
+		a.led.only, a.led.suspended = targets, suspended
+		x.reach = a.reachable(targets, suspended)
 	}
 	done := x.run()
 	a.account(r, x.states, x.peak)

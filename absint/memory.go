@@ -65,7 +65,7 @@ func (a *analysis) loadFromStack(s *State, pc int, dst domains.Var, frame int, s
 			d.Message = fmt.Sprintf("%d bytes of stack at offset %d are read before they are written", size, sp.off.lo)
 		}
 	}
-	if s.loadStack(dst, frame, sp.off.lo, size, a.bigEndian) && !a.priv {
+	if s.loadStack(dst, frame, sp.off.lo, size, a.bigEndian) {
 		if d := a.alarm(pc, SpillIntegrity, Policy); d != nil {
 			d.Message = "part of a spilled pointer is read"
 			d.Help = "load all 8 bytes of a spilled pointer"
@@ -165,23 +165,41 @@ func (a *analysis) store(s *State, pc int, ins isa.Instruction) {
 	val := domains.K(uint64(int64(ins.Imm)))
 	if ins.Class() == isa.ClassSTX {
 		if !a.readable(s, pc, ins.Src) {
+			a.lostStore(s, dst)
 			return
 		}
 		val = domains.V(s.reg(ins.Src))
 	}
 	if !a.readable(s, pc, ins.Dst) {
+		a.lostStore(s, dst)
 		return
 	}
 	sp := span{s.offset(dst, int64(ins.Off)), int64(size)}
 	if !a.onePointerClass(s, pc, dst) || !a.access(s, pc, dst, sp, writes) {
+		a.lostStore(s, dst)
 		return
 	}
 	c := s.cells[dst]
 	if val.IsVar && s.cells[val.Var].Kind.isPointer() && !a.mayStorePointer(s, pc, c, s.cells[val.Var], size) {
+		a.lostStore(s, dst)
 		return
 	}
 	if c.Kind == StackPtr {
 		a.storeToStack(s, pc, int(c.Region), sp, val)
+	}
+}
+
+// lostStore accounts for a write through v that was not shown to be allowed:
+// what it may have overwritten, if it was after all, is poisoned, so that nothing
+// is proved with the old contents.
+func (a *analysis) lostStore(s *State, v domains.Var) {
+	switch c := s.cells[v]; {
+	case c.Kind == StackPtr:
+		s.poisonStack(int(c.Region))
+	case !c.Kind.isPointer():
+		for f := 0; f <= s.depth; f++ {
+			s.poisonStack(f)
+		}
 	}
 }
 
@@ -256,7 +274,9 @@ func (a *analysis) atomic(s *State, pc int, ins isa.Instruction) {
 	default:
 		ok = a.onePointerClass(s, pc, dst) && a.access(s, pc, dst, sp, reads|writes|atomically)
 	}
-	if ok && c.Kind == StackPtr {
+	if !ok {
+		a.lostStore(s, dst)
+	} else if c.Kind == StackPtr {
 		a.atomicOnStack(s, pc, c, sp)
 	}
 	old := sizedCell(s, ok, size)
@@ -278,6 +298,9 @@ func noAtomics(k Kind) bool {
 
 // atomicOnStack makes the memory of an atomic operation an unknown number.
 func (a *analysis) atomicOnStack(s *State, pc int, c Cell, sp span) {
+	if sp.off.exact() && sp.size < 8 && s.overlapsPointer(int(c.Region), sp.off.lo, sp.size) {
+		a.refuse(pc, SpillIntegrity, "part of a spilled pointer is read")
+	}
 	if !a.priv && sp.off.exact() {
 		if !s.initialised(int(c.Region), sp.off.lo, sp.size) {
 			if d := a.alarm(pc, Uninitialised, Policy); d != nil {

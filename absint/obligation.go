@@ -88,19 +88,25 @@ type obligation struct {
 // when told to, since a strategy may raise alarms that a later one takes back.
 type ledger struct {
 	open map[obligation]*Diagnostic
-	// only, if not nil, restricts the ledger to these obligations.
-	only    map[obligation]*Diagnostic
-	explain bool
+	// only, if not nil, restricts the ledger to these obligations and to those of
+	// instructions in suspended.
+	only map[obligation]*Diagnostic
+	// suspended marks the instructions that were judged with a value that is the
+	// result of a failed obligation: nothing is proved of them.
+	suspended []bool
+	explain   bool
 }
 
-func newLedger() *ledger { return &ledger{open: map[obligation]*Diagnostic{}} }
+func newLedger(insns int) *ledger {
+	return &ledger{open: map[obligation]*Diagnostic{}, suspended: make([]bool, insns)}
+}
 
 // alarm records that the obligation is open. It returns a diagnostic for the
 // caller to fill in, or nil where nobody will read it.
 func (l *ledger) alarm(pc int, rule Rule, class Class) *Diagnostic {
 	o := obligation{int32(pc), rule}
 	if l.only != nil {
-		if _, ok := l.only[o]; !ok {
+		if _, ok := l.only[o]; !ok && !l.suspended[pc] {
 			return nil
 		}
 	}
@@ -114,6 +120,21 @@ func (l *ledger) alarm(pc int, rule Rule, class Class) *Diagnostic {
 	d := &Diagnostic{Rule: rule.String(), Class: class, PC: pc, Status: Open}
 	l.open[o] = d
 	return d
+}
+
+// suspend records that an instruction was not judged, because a value it uses
+// is poisoned.
+func (l *ledger) suspend(pc int) {
+	if l.only == nil {
+		l.suspended[pc] = true
+	}
+}
+
+// suspendAll makes every instruction count as not judged.
+func (l *ledger) suspendAll() {
+	for pc := range l.suspended {
+		l.suspend(pc)
+	}
 }
 
 // sorted returns the filled diagnostics by instruction and rule.

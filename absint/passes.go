@@ -1,6 +1,9 @@
 package absint
 
-import "github.com/bpfcheck/bpfcheck/isa"
+import (
+	"github.com/bpfcheck/bpfcheck/cfg"
+	"github.com/bpfcheck/bpfcheck/isa"
+)
 
 // maxIterations bounds what counts as a loop that ends.
 const maxIterations = 1 << 32
@@ -19,6 +22,7 @@ func (f *fixpoint) descend() {
 		}
 	}
 	clear(f.led.open)
+	clear(f.led.suspended)
 	clear(f.class)
 	f.arrive(f.entry(), 0)
 	for _, e := range old {
@@ -47,6 +51,11 @@ func (f *fixpoint) checkLoops(entries []*entry) {
 			continue
 		}
 		if d := f.alarm(f.g.Blocks[e.block].Start, Termination, Safety); d != nil {
+			if f.noWayOut(loop) {
+				d.Message = "this loop has no way out"
+				d.Help = "leave it by a comparison, or by may_goto"
+				continue
+			}
 			d.Message = "no bound was found for the number of times this loop runs"
 			d.Help = "count with a variable that changes by a constant in every iteration and is compared with a bound"
 		}
@@ -64,4 +73,21 @@ func (a *analysis) endless(s *State, pc int) {
 			}
 		}
 	}
+}
+
+// noWayOut reports that nothing leads out of a loop: whoever enters it stays.
+func (a *analysis) noWayOut(l *cfg.Loop) bool {
+	id := a.g.LoopOf(l.Head)
+	for _, b := range l.Blocks {
+		blk := &a.g.Blocks[b]
+		if last := a.insns[blk.End-1]; last.IsExit() || len(blk.Succs) == 0 {
+			return false
+		}
+		for _, s := range blk.Succs {
+			if !a.g.InLoop(s, id) {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -55,6 +55,13 @@ func (s *State) clear(frame int, off, size int64, bigEndian bool) {
 	}
 }
 
+// poisonStack makes every word of a frame the result of a failed obligation.
+func (s *State) poisonStack(frame int) {
+	for h := 0; h < s.lay.words; h++ {
+		s.set(s.lay.word(frame, h), Cell{Kind: Poison, Size: 4})
+	}
+}
+
 // mark records that [off, off+size) is written.
 func (s *State) mark(frame int, off, size int64) {
 	for b := -off - size; b < -off; b++ {
@@ -125,6 +132,9 @@ func (s *State) loadStack(dst domains.Var, frame int, off int64, size int, bigEn
 	case delta == 0 && size == int(c.Size) && (size == 8 || c.Kind == Scalar):
 		s.move(dst, v)
 		s.cells[dst].Size = 0
+		return false
+	case c.Kind == Poison:
+		s.set(dst, Cell{Kind: Poison})
 		return false
 	case c.Kind.isPointer():
 		s.setWord(dst, sized(size))

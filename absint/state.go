@@ -66,6 +66,8 @@ type State struct {
 	// dataRange and metaRange are the bytes proved to be between data and
 	// data_end, data_meta and data.
 	dataRange, metaRange int32
+	// dataMax is the most bytes that there can be between data and data_end.
+	dataMax int32
 	// refs are the references held, in the order of acquisition.
 	refs  [maxRefs]uint32
 	nrefs int
@@ -88,7 +90,7 @@ func (s *State) copyFrom(t *State) {
 	copy(s.cells[:used], t.cells[:used])
 	s.num.CopyFrom(t.num)
 	s.depth, s.ctx, s.frame = t.depth, t.ctx, t.frame
-	s.dataRange, s.metaRange = t.dataRange, t.metaRange
+	s.dataRange, s.metaRange, s.dataMax = t.dataRange, t.metaRange, t.dataMax
 	s.refs, s.nrefs, s.nextID = t.refs, t.nrefs, t.nextID
 	for f := 0; f <= t.depth; f++ {
 		s.written[f] = t.written[f]
@@ -240,7 +242,7 @@ func (s *State) canonical() {
 // range and cells, so that they differ only in numbers. Words of stack that hold
 // numbers, or nothing known, count as alike.
 func (s *State) sameShape(t *State) bool {
-	if s.depth != t.depth || s.ctx != t.ctx || s.dataRange != t.dataRange || s.metaRange != t.metaRange ||
+	if s.depth != t.depth || s.ctx != t.ctx || s.dataRange != t.dataRange || s.dataMax != t.dataMax || s.metaRange != t.metaRange ||
 		s.nrefs != t.nrefs || !equalRefs(s, t) {
 		return false
 	}
@@ -265,7 +267,7 @@ func equalRefs(s, t *State) bool {
 
 // shape hashes what sameShape compares.
 func (s *State) shape() uint64 {
-	h := uint64(s.ctx)<<40 ^ uint64(uint32(s.dataRange))<<20 ^ uint64(uint32(s.metaRange)) ^ uint64(s.nrefs)<<60
+	h := uint64(s.ctx)<<40 ^ uint64(uint32(s.dataRange))<<20 ^ uint64(uint32(s.metaRange)) ^ uint64(uint32(s.dataMax))<<10 ^ uint64(s.nrefs)<<60
 	for i, c := range s.cells[:s.active()] {
 		if c.Kind == NotInit || c.Kind == Scalar && s.lay.isWord(i) {
 			continue

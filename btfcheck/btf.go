@@ -286,6 +286,16 @@ func (s *Spec) within(off uint32, n int) (string, bool) {
 	return "", false
 }
 
+// has reports whether a string offset is inside the string section.
+func (s *Spec) has(off uint32) bool {
+	for ; s != nil; s = s.base {
+		if off >= s.strBase {
+			return off-s.strBase < uint32(len(s.strs))
+		}
+	}
+	return false
+}
+
 // Type decodes a type. Type 0 is void. It is false for an id that does not exist.
 func (s *Spec) Type(id TypeID) (Type, bool) {
 	if id == 0 {

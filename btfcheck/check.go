@@ -205,13 +205,3 @@ func (c *checker) printable(off uint32) bool {
 	}
 	return true
 }
-
-// validString reports whether off is inside the string section.
-func (c *checker) validString(off uint32) bool {
-	for s := c.s; s != nil; s = s.base {
-		if off >= s.strBase {
-			return off-s.strBase < uint32(len(s.strs))
-		}
-	}
-	return false
-}

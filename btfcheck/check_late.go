@@ -33,6 +33,10 @@ func (c *checker) tagOrder() *Diagnostic {
 	return nil
 }
 
+// maxFieldWork bounds the members that the search for special fields looks at in
+// one blob.
+const maxFieldWork = 1 << 24
+
 // objects checks the structs that have special fields as members: what a program
 // allocates with bpf_obj_new, or stores in a map.
 func (c *checker) objects() *Diagnostic {
@@ -54,13 +58,14 @@ func (c *checker) objects() *Diagnostic {
 	if len(special) == 0 {
 		return nil
 	}
+	budget := fieldBudget{left: maxFieldWork}
 	found := map[TypeID][]Field{}
 	var order []Type
 	for t := range c.s.Types() {
 		if t.Kind != KindStruct || !hasMember(t, special) {
 			continue
 		}
-		fields, d := c.s.findFields(t, objectFields, true)
+		fields, d := c.s.findFields(t, objectFields, true, &budget)
 		if d == nil && len(fields) == 0 {
 			d = c.fail(t, 0, "B175", "a member has the name of a special field and not its size or alignment")
 		}

@@ -183,8 +183,6 @@ func (c *progChecker) lines() *Diagnostic {
 		return &Diagnostic{Rule: rule, Offset: at, Message: "line_info: " + fmt.Sprintf(format, a...)}
 	}
 	d := c.each("line_info", c.p.Lines, 16, [2]string{"B147", "B148"}, func(i int, at uint32, w []uint32) *Diagnostic {
-		_, file := c.spec.String(w[1])
-		_, text := c.spec.String(w[2])
 		switch {
 		case i > 0 && w[0] <= prev:
 			return fail("B149", at, "slot %d comes after slot %d", w[0], prev)
@@ -192,7 +190,7 @@ func (c *progChecker) lines() *Diagnostic {
 			return fail("B150", at, "slot %d of %d", w[0], c.slots())
 		case c.p.Insns[8*w[0]] == 0:
 			return fail("B151", at, "slot %d is the second half of an instruction", w[0])
-		case !file || !text:
+		case !c.spec.has(w[1]) || !c.spec.has(w[2]):
 			return fail("B152", at+4, "bad string offset")
 		}
 		prev, seen = w[0], true

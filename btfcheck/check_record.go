@@ -33,7 +33,7 @@ func (c *checker) records() {
 		case !ok:
 			c.add(c.fail(t, 4, "B22", "kind %d does not exist", uint8(t.Kind)))
 			return
-		case !c.validString(t.nameOff):
+		case !c.s.has(t.nameOff):
 			c.add(c.fail(t, 0, "B23", "name offset %#x is outside the string section", t.nameOff))
 		case size > uint64(left-recordSize):
 			c.add(c.fail(t, recordSize, roomRule[t.Kind], "%s needs %d more bytes, %d are left", t.Kind, size, left-recordSize))
@@ -145,7 +145,7 @@ func (c *checker) refRecord(t Type) *Diagnostic {
 
 // nameRule tells the rule about length (B38) from the given one.
 func (c *checker) nameRule(off uint32, rule string) string {
-	if _, ok := c.s.within(off, maxName); !ok && c.validString(off) {
+	if _, ok := c.s.within(off, maxName); !ok && c.s.has(off) {
 		return "B38"
 	}
 	return rule
@@ -191,7 +191,7 @@ func (c *checker) structRecord(t Type) *Diagnostic {
 		name := t.at(i, 12, 0)
 		id, off, _ := t.memberAt(i)
 		switch {
-		case !c.validString(name):
+		case !c.s.has(name):
 			return c.fail(t, at, "B61", "member %d has a bad name offset %d", i, name)
 		case name != 0 && !c.identifier(name):
 			return c.fail(t, at, c.nameRule(name, "B62"), "the name of member %d is no identifier", i)
@@ -223,7 +223,7 @@ func (c *checker) enumRecord(t Type) *Diagnostic {
 	for i := range int(t.Vlen) {
 		at := recordSize + each*uint32(i)
 		name := t.at(i, each, 0)
-		if !c.validString(name) {
+		if !c.s.has(name) {
 			return c.fail(t, at, "B83", "enumerator %d has a bad name offset %d", i, name)
 		}
 		if !c.identifier(name) {

@@ -40,6 +40,8 @@ type resolver struct {
 	size  []uint32 // of arrays and VARs
 	stack []vertex
 	route route
+
+	unnamed map[TypeID]int
 }
 
 type vertex struct {
@@ -134,7 +136,7 @@ type step struct {
 // resolveAll walks from every type.
 func (c *checker) resolveAll() *Diagnostic {
 	n := len(c.s.offsets)
-	c.res = resolver{state: make([]visit, n), to: make([]TypeID, n), size: make([]uint32, n)}
+	c.res = resolver{state: make([]visit, n), to: make([]TypeID, n), size: make([]uint32, n), unnamed: map[TypeID]int{}}
 	for i, off := range c.s.offsets {
 		t := c.s.decode(c.s.first+TypeID(i), off)
 		if t.Kind.needsResolve() && c.res.state[i] != resolved {
@@ -350,12 +352,29 @@ func (c *checker) stepFunc(t Type) step {
 	if !ok || proto.Kind != KindFuncProto {
 		return step{d: c.fail(t, 8, "B103", "FUNC %s is of type %d, no FUNC_PROTO", t.short(), t.word)}
 	}
-	for i := range int(proto.Vlen) {
-		if proto.at(i, 8, 0) == 0 && proto.at(i, 8, 1) != 0 && (c.mode&Object == 0 || t.Vlen != 2) {
-			return step{d: c.fail(t, 8, "B104", "parameter %d of FUNC %s has no name", i+1, t.short())}
-		}
+	if i := c.unnamed(proto); i > 0 && (c.mode&Object == 0 || t.Vlen != 2) {
+		return step{d: c.fail(t, 8, "B104", "parameter %d of FUNC %s has no name", i, t.short())}
 	}
 	return step{to: proto.ID}
+}
+
+// unnamed is the number of the first parameter without a name, 0 if all have
+// one. It is kept, as many functions may share a prototype.
+func (c *checker) unnamed(proto Type) int {
+	if n, ok := c.res.unnamed[proto.ID]; ok {
+		return n
+	}
+	n := 0
+	for i := range int(proto.Vlen) {
+		if proto.at(i, 8, 0) == 0 && proto.at(i, 8, 1) != 0 {
+			n = i + 1
+			break
+		}
+	}
+	if proto.Vlen > 16 { // shorter ones are looked at faster than found
+		c.res.unnamed[proto.ID] = n
+	}
+	return n
 }
 
 // stepDatasec checks the variables. One that has to be walked first is not

@@ -26,7 +26,8 @@ type FuncInfo struct {
 	Type TypeID
 }
 
-// LineInfo says which source line an instruction comes from.
+// LineInfo says which source line an instruction comes from. Strings longer than
+// 4096 bytes are left out.
 type LineInfo struct {
 	Insn         uint32 // index of the slot in the ELF section
 	File, Text   string
@@ -190,7 +191,7 @@ func (r *extReader) sub(which int, e extent) *Diagnostic {
 		if end-off < 8 {
 			return fail("B167", off, "%d bytes are too few for a block", end-off)
 		}
-		name, ok := r.spec.String(r.order.Uint32(r.raw[off:]))
+		name, ok := r.spec.within(r.order.Uint32(r.raw[off:]), maxString)
 		count := r.order.Uint32(r.raw[off+4:])
 		switch {
 		case !ok:
@@ -244,9 +245,9 @@ func (r *extReader) record(which int, sec *ExtSection, off uint32) *Diagnostic {
 		}
 		sec.Funcs = append(sec.Funcs, FuncInfo{Insn: insn, Type: TypeID(word(1))})
 	case extLine:
-		file, ok1 := r.spec.String(word(1))
-		text, ok2 := r.spec.String(word(2))
-		if !ok1 || !ok2 {
+		file, _ := r.spec.within(word(1), maxString)
+		text, _ := r.spec.within(word(2), maxString)
+		if !r.spec.has(word(1)) || !r.spec.has(word(2)) {
 			return fail("B152", 1, "bad string offset near")
 		}
 		if n := len(sec.Lines); n > 0 && insn < sec.Lines[n-1].Insn {
@@ -254,7 +255,7 @@ func (r *extReader) record(which int, sec *ExtSection, off uint32) *Diagnostic {
 		}
 		sec.Lines = append(sec.Lines, LineInfo{Insn: insn, File: file, Text: text, Line: word(3) >> 10, Column: word(3) & 0x3ff})
 	case extReloc:
-		access, ok := r.spec.String(word(2))
+		access, ok := r.spec.within(word(2), maxString)
 		if !ok {
 			return fail("B172", 2, "bad string offset")
 		}

@@ -107,7 +107,7 @@ func (s *Spec) Fields(id TypeID) ([]Field, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, d := s.findFields(t, allFields, false)
+	out, d := s.findFields(t, allFields, false, &fieldBudget{left: maxAlignWork})
 	if d == nil {
 		d = s.checkFields(t, out)
 	}
@@ -133,12 +133,21 @@ const allFields = ^fieldSet(1)
 
 func (f fieldSet) has(k FieldKind) bool { return f>>k&1 != 0 }
 
+// fieldBudget is shared by the searches over one blob. It bounds the members
+// looked at, and remembers structs without special fields by their height (1 for
+// a struct without structs in it), so that each of those is entered once.
+type fieldBudget struct {
+	left  int
+	plain map[TypeID]int
+}
+
 // fieldScan is the state of one search. Its frames replace recursion over
 // nested structs.
 type fieldScan struct {
 	s      *Spec
 	want   fieldSet
 	whole  bool
+	budget *fieldBudget
 	out    []Field
 	frames []fieldFrame
 }
@@ -153,17 +162,17 @@ type fieldFrame struct {
 	mark  int    // len(out) on entry
 	count uint32 // elements of the array, 1 without one
 	seen  fieldSet
+	below int // height of the highest struct inside
 }
 
 // findFields looks for the fields of the wanted kinds in a struct or DATASEC.
 // whole refuses members that start inside a byte, bitfields too, as Linux does.
-func (s *Spec) findFields(t Type, want fieldSet, whole bool) ([]Field, *Diagnostic) {
+func (s *Spec) findFields(t Type, want fieldSet, whole bool, b *fieldBudget) ([]Field, *Diagnostic) {
 	if t.Kind != KindStruct && t.Kind != KindUnion && t.Kind != KindDatasec {
 		return nil, nil
 	}
-	f := fieldScan{s: s, want: want, whole: whole}
+	f := fieldScan{s: s, want: want, whole: whole, budget: b}
 	f.frames = append(f.frames, fieldFrame{t: t, count: 1})
-	work := 0
 	for len(f.frames) > 0 {
 		top := &f.frames[len(f.frames)-1]
 		if top.next == int(top.t.Vlen) {
@@ -172,9 +181,8 @@ func (s *Spec) findFields(t Type, want fieldSet, whole bool) ([]Field, *Diagnost
 			}
 			continue
 		}
-		// A DAG of structs without fields in it could be walked exponentially often.
-		if work++; work > maxAlignWork {
-			return nil, s.diagAt(t, "B175", "struct is too deep to search for special fields")
+		if b.left--; b.left < 0 {
+			return nil, s.diagAt(t, "B175", "too many members to search for special fields")
 		}
 		i := top.next
 		top.next++
@@ -221,8 +229,13 @@ func (f *fieldScan) member(top *fieldFrame, i int) *Diagnostic {
 	off += top.off
 	switch verdict {
 	case isNested:
-		if len(f.frames) >= 32 {
-			return f.s.diagAt(top.t, "B175", "special fields nested deeper than 32 structs")
+		height, plain := f.budget.plain[t.ID]
+		if len(f.frames)+max(height, 1) > maxResolve {
+			return f.s.diagAt(top.t, "B175", "structs nested deeper than %d", maxResolve)
+		}
+		if plain {
+			top.below = max(top.below, height)
+			return nil
 		}
 		f.frames = append(f.frames, fieldFrame{t: t, off: off, mark: len(f.out), count: count})
 		return nil
@@ -368,6 +381,16 @@ func (f *fieldScan) repeat(in Type, mark int, count, size uint32) *Diagnostic {
 func (f *fieldScan) leave() *Diagnostic {
 	top := f.frames[len(f.frames)-1]
 	f.frames = f.frames[:len(f.frames)-1]
+	height := top.below + 1
+	if n := len(f.frames); n > 0 {
+		f.frames[n-1].below = max(f.frames[n-1].below, height)
+	}
+	if top.mark == len(f.out) {
+		if f.budget.plain == nil {
+			f.budget.plain = map[TypeID]int{}
+		}
+		f.budget.plain[top.t.ID] = height
+	}
 	return f.repeat(top.t, top.mark, top.count, top.t.Size())
 }
 

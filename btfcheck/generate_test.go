@@ -321,5 +321,16 @@ func edges(r *rand.Rand) (out [][]byte) {
 		}
 		out = append(out, blobOf(types, []byte("\x00int\x00")))
 	}
+	for depth := range 36 { // structs in structs beside a special field
+		b := newBuilder()
+		b.integer("int", 4)
+		node := b.structure(KindStruct, "bpf_list_node", 24)
+		last := b.structure(KindStruct, "s", 32, field{"n", []TypeID{1, node}[depth%2], 0, 0})
+		for range depth {
+			last = b.structure(KindStruct, "s", 32, field{"s", last, 0, 0})
+		}
+		b.structure(KindStruct, "x", 96, field{"n", node, 0, 0}, field{"s", last, 32, 0}, field{"again", last, 64, 0})
+		out = append(out, b.blob())
+	}
 	return out
 }

@@ -62,14 +62,19 @@ type Int struct {
 	Offset, Bits       uint32
 }
 
-// Name is the name, "" if there is none or its offset is bad.
+// maxString bounds the strings that are looked at, so that many records that
+// share one huge string do not cost their product.
+const maxString = 4096
+
+// Name is the name, "" if there is none, if its offset is bad or if it is longer
+// than 4096 bytes.
 func (t Type) Name() string { return t.str(t.nameOff) }
 
 func (t Type) str(off uint32) string {
 	if off == 0 {
 		return ""
 	}
-	n, _ := t.spec.String(off)
+	n, _ := t.spec.within(off, maxString)
 	return n
 }
 

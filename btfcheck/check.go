@@ -27,6 +27,10 @@ const maxKernelBlob = 16 << 20
 // Check validates a .BTF section. No diagnostics: no rule is broken. The first
 // one is what Linux complains about; more follow where checking can go on.
 //
+// Both byte orders pass; a kernel takes its own alone. What depends on the types
+// of the running kernel is not judged: a "kptr" to a struct of the kernel's that
+// has no destructor is refused there and passes here.
+//
 // The work is linear in the size of the blob, apart from structs with special
 // fields, whose search is bounded.
 func Check(raw []byte, mode Mode) []Diagnostic { return CheckSplit(raw, nil, mode) }

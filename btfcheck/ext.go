@@ -270,6 +270,35 @@ func (r *extReader) record(which int, sec *ExtSection, off uint32) *Diagnostic {
 	return nil
 }
 
+// Check compares the records with the object file: slots gives the number of
+// instruction slots of an executable section, and false if there is none of that
+// name. Loaders skip records of missing sections and refuse records beyond the
+// end (B170, B150, B158).
+func (e *Ext) Check(slots func(section string) (uint32, bool)) []Diagnostic {
+	var out []Diagnostic
+	for _, s := range e.Sections {
+		n, ok := slots(s.Name)
+		if !ok {
+			out = append(out, Diagnostic{Rule: "B170", Message: fmt.Sprintf("records for %q, which is no executable section", s.Name)})
+			continue
+		}
+		// All but the relocations are in order: the last has the largest offset.
+		if k := len(s.Funcs); k > 0 && s.Funcs[k-1].Insn >= n {
+			out = append(out, Diagnostic{Rule: "B168", Message: fmt.Sprintf("section %s: function at slot %d of %d", s.Name, s.Funcs[k-1].Insn, n)})
+		}
+		if k := len(s.Lines); k > 0 && s.Lines[k-1].Insn >= n {
+			out = append(out, Diagnostic{Rule: "B150", Message: fmt.Sprintf("section %s: line at slot %d of %d", s.Name, s.Lines[k-1].Insn, n)})
+		}
+		for _, r := range s.Relocs {
+			if r.Insn >= n {
+				out = append(out, Diagnostic{Rule: "B158", Message: fmt.Sprintf("section %s: relocation at slot %d of %d", s.Name, r.Insn, n)})
+				break
+			}
+		}
+	}
+	return out
+}
+
 // LineAt gives the line record that covers an instruction: the last one at or
 // before it. It is false before the first record.
 func (s ExtSection) LineAt(insn uint32) (LineInfo, bool) {

@@ -67,4 +67,19 @@ func TestExtRules(t *testing.T) {
 			t.Errorf("case %d: %v, want %s", i, err, c.rule)
 		}
 	}
+	rules := func(n uint32, ok bool) (out []string) {
+		for _, d := range e.Check(func(string) (uint32, bool) { return n, ok }) {
+			out = append(out, d.Rule)
+		}
+		return out
+	}
+	if got := rules(2, true); got != nil {
+		t.Errorf("two slots: %v", got)
+	}
+	if got := rules(1, true); !slices.Equal(got, []string{"B150", "B158"}) {
+		t.Errorf("one slot: %v", got)
+	}
+	if got := rules(0, false); !slices.Equal(got, []string{"B170"}) {
+		t.Errorf("no section: %v", got)
+	}
 }

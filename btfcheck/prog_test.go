@@ -103,6 +103,17 @@ func TestProgram(t *testing.T) {
 			t.Errorf("case %d: %v, want %s", i, &got[0], c.rule)
 		}
 	}
+	// Rows about records of programs are all here; B19 is TestLimits'.
+	_, others := ruleRows(t)
+	covered := map[string]bool{"B19": true, "B146": true, "B154": true, "B163": true}
+	for _, c := range progCases {
+		covered[c.rule] = true
+	}
+	for _, id := range others {
+		if !covered[number.FindString(id)] {
+			t.Errorf("no case of row %s", id)
+		}
+	}
 	if got := CheckProgram(nil, progInfo()); len(got) != 1 || got[0].Rule != "B163" {
 		t.Errorf("without BTF: %v, want B163", got)
 	}

@@ -128,6 +128,9 @@ func TestObjects(t *testing.T) {
 			return
 		}
 		exts++
+		if got := e.Check(func(string) (uint32, bool) { return 1 << 20, true }); len(got) > 0 {
+			t.Errorf("%s: %v", name, &got[0])
+		}
 		for _, sec := range e.Sections {
 			lines += len(sec.Lines)
 		}

@@ -177,9 +177,14 @@ func TestFields(t *testing.T) {
 	bare := b.structure(KindStruct, "bare", 24, field{"lock", lock, 0, 0}, field{"head", head, 8, 0})
 	free := b.structure(KindStruct, "free", 8, field{"p", b.tagged("rcu", elem), 0, 0})
 	free = b.n
+	bits := b.structure(KindStruct, "bits", 24, field{"b", 1, 3, 5}, field{"t", timer, 64, 0})
+	plain := b.structure(KindStruct, "plain", 24, field{"b", 1, 3, 5})
 	s, err := Parse(b.blob(), nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if got, err := s.Fields(plain); len(got) > 0 || err != nil {
+		t.Errorf("plain bytes: %v %v", got, err)
 	}
 	got, err := s.Fields(value)
 	if err != nil {
@@ -202,7 +207,7 @@ func TestFields(t *testing.T) {
 			t.Errorf("field %d: %+v, want %+v", i, got[i], want[i])
 		}
 	}
-	for id, rule := range map[TypeID]string{twice: "B137", bare: "B138", free: "B177"} {
+	for id, rule := range map[TypeID]string{twice: "B137", bare: "B138", free: "B177", bits: "B175"} {
 		_, err := s.Fields(id)
 		if d, _ := err.(*Diagnostic); d == nil || d.Rule != rule {
 			t.Errorf("type %d: %v, want %s", id, err, rule)

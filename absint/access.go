@@ -68,6 +68,11 @@ func (a *analysis) access(s *State, pc int, v domains.Var, sp span, m mode) bool
 		}
 		return a.within(s, pc, v, sp, int64(c.Region), MapBounds, m)
 	case TPBuffer:
+		// Its length is known to whoever attaches, who is told the largest constant offset.
+		if c.has(HasVar) {
+			a.refuse(pc, TracingArgs, fmt.Sprintf("%s of a %s at a variable offset", m, c.Kind))
+			return false
+		}
 		return a.within(s, pc, v, sp, 1<<29, TracingArgs, m)
 	}
 	// The rest are objects whose fields are known: one place at a time.

@@ -187,9 +187,8 @@ func (a *analysis) checkMemArg(s *State, cs *callSite, i int, v domains.Var) boo
 	size := int64(0)
 	switch arg.Kind {
 	case platform.ArgMapKey, platform.ArgMapValue:
-		if cs.def == nil {
-			a.giveUp(cs.pc, "call of bpf_%s without a map", cs.h.Name)
-			return false
+		if cs.def == nil { // the map argument has its alarm already
+			return a.wrongArg(s, cs, i, "memory as large as the map says")
 		}
 		size = int64(cs.def.ValueSize)
 		if arg.Kind == platform.ArgMapKey {

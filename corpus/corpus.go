@@ -38,7 +38,8 @@
 //
 // and ends with its instructions, each of which may carry
 //
-//	; want V7 "REGEXP"            a diagnostic of this rule; V7|V9: of one of these
+//	; want V7 "REGEXP"            a diagnostic of this rule; V7|V9: of one of these;
+//	                              I10 and its like are rules of the instruction set
 //	; inv r2 in [0, 63]           before the instruction r2 is in these bounds, which
 //	                              the analysis has to know as well or better
 //

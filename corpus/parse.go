@@ -275,7 +275,7 @@ func (h *header) code(first int, lines []string, target platform.Target) error {
 		if code := strings.TrimRight(strings.TrimSuffix(raw, note), " \t"); note == "" || !strings.HasSuffix(code, ";") {
 			continue // prose
 		}
-		if err := h.p.note(pc, first+n-1, note); err != nil {
+		if err := h.p.notes(pc, first+n-1, note); err != nil {
 			return fmt.Errorf("%d: %w", first+n-1, err)
 		}
 	}
@@ -283,21 +283,37 @@ func (h *header) code(first int, lines []string, target platform.Target) error {
 }
 
 var (
-	wantForm = regexp.MustCompile(`^want (V\d+(?:\|V\d+)*)(?: +("(?:[^"\\]|\\.)*"))?$`)
-	invForm  = regexp.MustCompile(`^inv r(\d+) in \[(-?\w+), (-?\w+)\]$`)
+	wantForm = regexp.MustCompile(`^want ([VI]\d+(?:\|[VI]\d+)*)(?: +("(?:[^"\\]|\\.)*"))?(?: *; *|$)`)
+	invForm  = regexp.MustCompile(`^inv r(\d+) in \[(-?\w+), (-?\w+)\](?: *; *|$)`)
 )
 
-// note reads what stands behind an instruction.
-func (p *Program) note(pc, line int, s string) error {
-	if m := wantForm.FindStringSubmatch(s); m != nil {
+// notes reads what stands behind an instruction: notes with ";" between them.
+func (p *Program) notes(pc, line int, s string) error {
+	for s != "" {
+		m := wantForm.FindStringSubmatch(s)
+		if m == nil {
+			m = invForm.FindStringSubmatch(s)
+			if m == nil {
+				return fmt.Errorf("expected want or inv, found %q", s)
+			}
+			if err := p.inv(pc, line, m); err != nil {
+				return err
+			}
+			s = s[len(m[0]):]
+			continue
+		}
 		re, err := message(m[2])
+		if err != nil {
+			return err
+		}
 		p.Wants = append(p.Wants, Want{PC: pc, Line: line, Rules: strings.Split(m[1], "|"), Message: re})
-		return err
+		s = s[len(m[0]):]
 	}
-	m := invForm.FindStringSubmatch(s)
-	if m == nil {
-		return fmt.Errorf("expected want or inv, found %q", s)
-	}
+	return nil
+}
+
+// inv reads the matches of invForm.
+func (p *Program) inv(pc, line int, m []string) error {
 	reg, err := strconv.ParseUint(m[1], 10, 8)
 	if err != nil || reg >= isa.NumRegs {
 		return fmt.Errorf("no register r%s", m[1])

@@ -122,6 +122,9 @@ type Spec struct {
 	once  sync.Once
 	names nameIndex
 
+	endsLock sync.RWMutex
+	ends     map[TypeID][]uint64 // of the members of structs that were walked
+
 	tagOnce sync.Once
 	tags    map[TypeID][]TypeID // DECL_TAGs by target
 }

@@ -102,6 +102,8 @@ func (c *checker) plain(t Type, vlen, flag string) *Diagnostic {
 	return nil
 }
 
+// intRecord: B27 to B32. Bits 8 to 15 of the trailer mean nothing and Linux does
+// not look at them (B29, Strict does).
 func (c *checker) intRecord(t Type) *Diagnostic {
 	if d := c.plain(t, "B27", "B28"); d != nil {
 		return d
@@ -121,6 +123,8 @@ func (c *checker) intRecord(t Type) *Diagnostic {
 	return nil
 }
 
+// refRecord: B24, B34 to B39. Only a TYPEDEF and a TYPE_TAG carry a name; the
+// name of a tag is its value and may be any text.
 func (c *checker) refRecord(t Type) *Diagnostic {
 	flag := "B36"
 	if t.Kind == KindTypeTag {
@@ -162,6 +166,8 @@ func (t Type) short() string {
 	return "(long)"
 }
 
+// arrayRecord: B48 to B53. Whether element and index are fit to be that is known
+// only when references are followed.
 func (c *checker) arrayRecord(t Type) *Diagnostic {
 	if t.nameOff != 0 {
 		return c.fail(t, 0, "B48", "ARRAY has a name")
@@ -181,6 +187,8 @@ func (c *checker) arrayRecord(t Type) *Diagnostic {
 	return nil
 }
 
+// structRecord: B60 to B66. Members of a struct come in order of offset, those of
+// a union all start at 0; where they end depends on their types.
 func (c *checker) structRecord(t Type) *Diagnostic {
 	if t.nameOff != 0 && !c.identifier(t.nameOff) {
 		return c.fail(t, 0, c.nameRule(t.nameOff, "B60"), "%s: the name is no identifier", t.Kind)
@@ -209,6 +217,7 @@ func (c *checker) structRecord(t Type) *Diagnostic {
 	return nil
 }
 
+// enumRecord: B81 to B88. An enumerator must have a name, the enum need not.
 func (c *checker) enumRecord(t Type) *Diagnostic {
 	size, value, each := "B81", "B82", uint32(8)
 	if t.Kind == KindEnum64 {
@@ -233,6 +242,7 @@ func (c *checker) enumRecord(t Type) *Diagnostic {
 	return nil
 }
 
+// fwdRecord: B89 to B91. The kind flag says that a union is declared.
 func (c *checker) fwdRecord(t Type) *Diagnostic {
 	switch {
 	case t.Vlen != 0:
@@ -245,6 +255,8 @@ func (c *checker) fwdRecord(t Type) *Diagnostic {
 	return nil
 }
 
+// funcRecord: B100 to B102. vlen is the linkage; compilers mark extern functions
+// with 2, which loaders replace.
 func (c *checker) funcRecord(t Type) *Diagnostic {
 	switch {
 	case !c.identifier(t.nameOff):
@@ -257,6 +269,7 @@ func (c *checker) funcRecord(t Type) *Diagnostic {
 	return nil
 }
 
+// protoRecord: B93, B94. Parameters and result are checked with the references.
 func (c *checker) protoRecord(t Type) *Diagnostic {
 	if t.nameOff != 0 {
 		return c.fail(t, 0, "B93", "FUNC_PROTO has a name")
@@ -264,6 +277,8 @@ func (c *checker) protoRecord(t Type) *Diagnostic {
 	return c.plain(t, "", "B94")
 }
 
+// varRecord: B106 to B110. An extern variable of a kernel symbol may be void in
+// an object file.
 func (c *checker) varRecord(t Type) *Diagnostic {
 	if d := c.plain(t, "B106", "B107"); d != nil {
 		return d
@@ -280,6 +295,8 @@ func (c *checker) varRecord(t Type) *Diagnostic {
 	return nil
 }
 
+// datasecRecord: B114 to B121. Compilers leave the section's size 0, and then
+// neither offsets nor sizes of its entries mean anything yet (B174).
 func (c *checker) datasecRecord(t Type) *Diagnostic {
 	unsized := t.word == 0 && c.mode&Object != 0
 	switch {
@@ -315,6 +332,7 @@ func (c *checker) datasecRecord(t Type) *Diagnostic {
 	return nil
 }
 
+// floatRecord: B124 to B126.
 func (c *checker) floatRecord(t Type) *Diagnostic {
 	if d := c.plain(t, "B124", "B125"); d != nil {
 		return d
@@ -327,6 +345,7 @@ func (c *checker) floatRecord(t Type) *Diagnostic {
 	}
 }
 
+// tagRecord: B128 to B130. The kind flag marks an attribute since 6.15 (B135).
 func (c *checker) tagRecord(t Type) *Diagnostic {
 	switch {
 	case t.short() == "":

@@ -296,6 +296,7 @@ func (c *checker) stepRef(t Type, rule string, ptr bool) step {
 	return step{to: id}
 }
 
+// stepVar resolves a VAR, whose type must have a size: it takes room in memory.
 func (c *checker) stepVar(t Type) step {
 	id := TypeID(t.word)
 	next, ok := c.s.Type(id)
@@ -315,6 +316,8 @@ func (c *checker) stepVar(t Type) step {
 	return step{to: end.ID, size: size}
 }
 
+// stepArray resolves an ARRAY: first its index, which must be an ordinary integer,
+// then its element, which must have a size. Size times length must fit 32 bits.
 func (c *checker) stepArray(t Type) step {
 	a := t.Array()
 	index, ok := c.s.Type(a.Index)
@@ -378,6 +381,8 @@ func (c *checker) stepDatasec(v *vertex) step {
 	return step{}
 }
 
+// stepTag checks that a DECL_TAG is on something that can be tagged, and that
+// its component is a member or parameter of it.
 func (c *checker) stepTag(t Type) step {
 	id := TypeID(t.word)
 	target, ok := c.s.Type(id)

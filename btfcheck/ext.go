@@ -98,7 +98,9 @@ var extRecord = [numExt]uint32{8, 16, 16}
 
 var extName = [numExt]string{"func_info", "line_info", "core_relo"}
 
-// ParseExt reads a .BTF.ext section; spec is the object's BTF, which holds the
+// ParseExt reads a .BTF.ext section, which loaders consume and no kernel ever
+// sees: three tables (functions, lines, relocations) of records, grouped by ELF
+// section, with offsets in bytes. spec is the object's BTF, which holds the
 // strings. It checks B164 to B169 and B171, that every string and type exists,
 // and that instruction offsets are whole slots in increasing order. It does not
 // know the ELF file: whether sections exist and how long they are is for the

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -154,4 +155,35 @@ func BenchmarkNames(b *testing.B) {
 	for b.Loop() {
 		s.build()
 	}
+}
+
+// TestSafeFields: each field that the running kernel vouches for is a pointer
+// that Walk finds where the struct has it.
+func TestSafeFields(t *testing.T) {
+	raw, err := os.ReadFile("/sys/kernel/btf/vmlinux")
+	if err != nil {
+		t.Skip(err)
+	}
+	s, err := Parse(raw, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for list := range s.Types() {
+		of, suffix, ok := strings.Cut(list.Name(), "__safe_")
+		if !ok || !list.Kind.IsStruct() {
+			continue
+		}
+		id, _ := s.ByName(list.Kind, of)
+		for i := range int(list.Vlen) {
+			m := list.Member(i)
+			_, off, _ := s.FindMember(id, m.Name)
+			a, err := s.Walk(id, int32(off/8), 8)
+			if err != nil || a.Kind != AccessPointer || !s.SafeField(id, "__safe_"+suffix, a.Field, a.Type) {
+				t.Errorf("%s.%s: %+v %v", list.Name(), m.Name, a, err)
+			}
+			n++
+		}
+	}
+	t.Log(n, "fields")
 }

@@ -1,6 +1,9 @@
 package btfcheck
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // AccessKind says what a load reads.
 type AccessKind uint8
@@ -66,10 +69,12 @@ func (s *Spec) Walk(id TypeID, off int32, size int) (Access, error) {
 	return Access{}, fmt.Errorf("type %d: structs nested too deep", id)
 }
 
+// walker is a load on its way down. off and size are wide, so that no sum of a
+// hostile blob's 32-bit offsets and sizes wraps around.
 type walker struct {
 	s         *Spec
 	off, size uint64 // within the struct at hand
-	union     bool
+	union     bool   // a union of several members was entered
 }
 
 // step looks for the member of t that is read. It answers with an access, or
@@ -84,6 +89,7 @@ func (w *walker) step(t Type) (Access, Type, error) {
 	if w.off+w.size > uint64(t.Size()) {
 		return w.flexible(t)
 	}
+	ends := w.s.memberEnds(t)
 	for i := range int(t.Vlen) {
 		id, bits, width := t.memberAt(i)
 		at := uint64(bits / 8)
@@ -91,6 +97,9 @@ func (w *walker) step(t Type) (Access, Type, error) {
 			break // members are in order: the rest lies behind
 		}
 		if width != 0 {
+			// Compilers read a bitfield with the bytes around it. A load
+			// that covers all of it reads a number; any other goes on to
+			// the members behind.
 			if w.off <= at && uint64(bits+width+7)/8 <= w.off+w.size {
 				return w.scalar(t, i, id)
 			}
@@ -99,15 +108,17 @@ func (w *walker) step(t Type) (Access, Type, error) {
 		if w.off < at {
 			break // a hole
 		}
+		end := ends[i]
+		if w.off >= end {
+			continue
+		}
 		f, err := w.s.flatten(id)
 		if err != nil {
 			return Access{}, Type{}, fmt.Errorf("struct %s: member %s: %w", t.Name(), t.Member(i).Name, err)
 		}
-		end := at + uint64(f.size)
-		if w.off >= end {
-			continue
-		}
 		if f.array {
+			// All dimensions are one row of elements: move to the one that
+			// is read. A size of 0 was passed over above.
 			each := uint64(f.size / f.n)
 			at += (w.off - at) / each * each
 		}
@@ -118,6 +129,7 @@ func (w *walker) step(t Type) (Access, Type, error) {
 		case f.elem.Kind == KindPtr:
 			return w.pointer(t, i, f.elem, at)
 		}
+		// A number may be read in parts, and an array of numbers like a buffer.
 		if w.off+w.size > end && !w.union {
 			return Access{}, Type{}, fmt.Errorf("struct %s: load at offset %d size %d runs over the end of member %s",
 				t.Name(), w.off, w.size, t.Member(i).Name)
@@ -127,30 +139,59 @@ func (w *walker) step(t Type) (Access, Type, error) {
 	return Access{}, Type{}, fmt.Errorf("struct %s has no member at offset %d", t.Name(), w.off)
 }
 
+// memberEnds gives the byte behind each member of a struct, the largest number for
+// a member without a size. It is kept: large structs are walked often, and most
+// of the time would go into the sizes of the members passed over.
+func (s *Spec) memberEnds(t Type) []uint64 {
+	s.endsLock.RLock()
+	ends, ok := s.ends[t.ID]
+	s.endsLock.RUnlock()
+	if ok {
+		return ends
+	}
+	ends = make([]uint64, t.Vlen)
+	for i := range ends {
+		id, bits, _ := t.memberAt(i)
+		f, err := s.flatten(id)
+		if ends[i] = uint64(bits/8) + uint64(f.size); err != nil {
+			ends[i] = math.MaxUint64
+		}
+	}
+	s.endsLock.Lock()
+	defer s.endsLock.Unlock()
+	if s.ends == nil {
+		s.ends = map[TypeID][]uint64{}
+	}
+	s.ends[t.ID] = ends
+	return ends
+}
+
 // flexible handles a load beyond the size of t: fine if the last member is an
 // array of no declared length.
 func (w *walker) flexible(t Type) (Access, Type, error) {
-	fail := fmt.Errorf("load at offset %d size %d is beyond struct %s of %d bytes", w.off, w.size, t.Name(), t.Size())
+	fail := func() (Access, Type, error) {
+		return Access{}, Type{}, fmt.Errorf("load at offset %d size %d is beyond struct %s of %d bytes", w.off, w.size, t.Name(), t.Size())
+	}
 	if t.Vlen == 0 {
-		return Access{}, Type{}, fail
+		return fail()
 	}
 	id, bits, _ := t.memberAt(int(t.Vlen) - 1)
 	arr, _, err := w.s.Resolve(id)
 	at := uint64(bits / 8)
 	if err != nil || arr.Kind != KindArray || arr.Array().Len != 0 || w.off < at {
-		return Access{}, Type{}, fail
+		return fail()
 	}
 	elem, _, err := w.s.Resolve(arr.Array().Elem)
 	switch {
 	case err != nil:
-		return Access{}, Type{}, fail
+		return fail()
 	case elem.Kind == KindInt:
 		return w.scalar(t, int(t.Vlen)-1, elem.ID)
 	case elem.Kind.IsStruct() && elem.Size() > 0:
 		w.off = (w.off - at) % uint64(elem.Size())
 		return Access{}, elem, nil
 	default:
-		return Access{}, Type{}, fail
+		return fail()
 	}
 }
 

@@ -248,3 +248,18 @@ func TestSplit(t *testing.T) {
 		t.Errorf("%+v %v", a, err)
 	}
 }
+
+func BenchmarkWalk(b *testing.B) {
+	s, err := Parse(kernelBTF(b, "6.18"), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	task, _ := s.ByName(KindStruct, "task_struct")
+	_, off, _ := s.FindMember(task, "cgroups")
+	b.ReportAllocs()
+	for b.Loop() {
+		if a, err := s.Walk(task, int32(off/8), 8); err != nil || a.Kind != AccessPointer {
+			b.Fatal(a, err)
+		}
+	}
+}

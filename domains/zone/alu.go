@@ -83,6 +83,14 @@ func (z *State) operands(w isa.Width, v domains.Var, o domains.Operand) (wx, wy 
 	return z.part(w, z.wordOf(z.vars[v])), z.part(w, z.wordOf(z.operand(o)))
 }
 
+// times assigns k times the part of v that the operation reads, of which d is
+// known; the product does not wrap around.
+func (z *State) times(w isa.Width, v domains.Var, d domains.Word, k uint64) {
+	if x := z.wordOf(z.vars[v]); !fits(w, &x) || !z.multiply(v, k) {
+		z.define(v, z.between(d.UMin*k, d.UMax*k))
+	}
+}
+
 // part returns what is known of x & w.Mask() if d is known of x.
 func (z *State) part(w isa.Width, d domains.Word) domains.Word {
 	if fits(w, &d) {
@@ -121,7 +129,7 @@ func (z *State) result(v domains.Var, o domains.Operand, d domains.Word, lx, ly 
 	}
 	z.hold(x)
 	z.hold(y)
-	z.set(v, ref{z.fresh(d), 0})
+	z.set(v, ref{node: z.fresh(d)})
 	z.link(v, x, lx)
 	z.link(v, y, ly)
 	z.settle()
@@ -136,7 +144,7 @@ func (z *State) result(v domains.Var, o domains.Operand, d domains.Word, lx, ly 
 
 // wanted reports whether linking to r can tell anything once v has its new value.
 func (z *State) wanted(r ref, l link, stays bool) bool {
-	if l == noLink || r.node < firstNode {
+	if l == noLink || r.node < firstNode || !r.plain() {
 		return false
 	}
 	n := &z.nodes[r.node]
@@ -222,6 +230,16 @@ func (z *State) add(w isa.Width, v domains.Var, o domains.Operand) {
 		return
 	}
 	wx, wy := z.wordOf(x), z.wordOf(y)
+	if s := x.scale() + y.scale(); x.node == y.node && w.Full() && x.node >= firstNode {
+		switch {
+		case s == 0:
+			z.set(v, z.constant(x.delta+y.delta))
+			return
+		case z.spans(x.node, s):
+			z.set(v, scaled(x.node, s, (x.delta+y.delta)&z.w.WordMask()))
+			return
+		}
+	}
 	if !w.Full() && (!fits(w, &wx) || !fits(w, &wy)) || wx.UMax > w.Mask()-wy.UMax {
 		z.define(v, z.sumWord(w, &wx, &wy))
 		return
@@ -252,7 +270,7 @@ func addSigned(a, b int64) (int64, bool) {
 
 // addTo makes r + k the value of v.
 func (z *State) addTo(v domains.Var, r ref, k uint64) {
-	z.set(v, ref{r.node, (r.delta + k) & z.w.WordMask()})
+	z.set(v, ref{r.node, r.extra, (r.delta + k) & z.w.WordMask()})
 }
 
 // addConst assigns v + k. At full width that is always an offset; an operation on
@@ -287,12 +305,22 @@ func (z *State) sub(w isa.Width, v domains.Var, o domains.Operand) {
 	case y.node == zero:
 		z.addConst(w, v, -y.delta)
 		return
-	case x.node == y.node && x.node != none:
+	case x.node == y.node && x.extra == y.extra && x.node != none:
 		z.set(v, z.constant(isa.Eval(isa.Sub, w, x.delta, y.delta))) // the node cancels out, at any width
 		return
 	case o.IsVar && o.Var == v:
 		z.set(v, z.constant(0))
 		return
+	}
+	if w.Full() {
+		if s := x.scale() - y.scale(); x.node == y.node && z.spans(x.node, s) {
+			z.set(v, scaled(x.node, s, (x.delta-y.delta)&z.w.WordMask()))
+			return
+		}
+		if x.node == zero && y.node != none && z.spans(y.node, -y.scale()) {
+			z.set(v, scaled(y.node, -y.scale(), (x.delta-y.delta)&z.w.WordMask()))
+			return
+		}
 	}
 	wx, wy := z.wordOf(x), z.wordOf(y)
 	if !fits(w, &wx) || !fits(w, &wy) {
@@ -345,12 +373,10 @@ func (z *State) shift(op isa.ALUOp, w isa.Width, v domains.Var, o domains.Operan
 	switch {
 	case isConst && k == 0:
 		z.keep(w, v)
+	case op == isa.Lsh && isConst && wx.UMax <= w.Mask()>>k:
+		z.times(w, v, wx, 1<<k)
 	case op == isa.Lsh || op == isa.Arsh && wx.UMax >= w.Sign():
-		d := z.wide(w)
-		if isConst && op == isa.Lsh && wx.UMax <= w.Mask()>>k {
-			d = z.between(wx.UMin<<k, wx.UMax<<k)
-		}
-		z.define(v, d)
+		z.define(v, z.wide(w))
 	case isConst:
 		z.result(v, o, z.between(wx.UMin>>k, wx.UMax>>k), notMore, noLink)
 	default:
@@ -380,6 +406,10 @@ func (z *State) divide(op isa.ALUOp, w isa.Width, v domains.Var, o domains.Opera
 	default:
 		d := z.wide(w)
 		if hi, lo := bits.Mul64(wx.UMax, wy.UMax); hi == 0 && lo <= w.Mask() {
+			if k, ok := wy.Const(); ok {
+				z.times(w, v, wx, k)
+				return
+			}
 			d = z.between(wx.UMin*wy.UMin, lo)
 		}
 		z.define(v, d)

@@ -24,7 +24,7 @@ func (z *State) Assume(c isa.Cond, w isa.Width, v domains.Var, o domains.Operand
 	case o.IsVar && o.Var == v:
 		z.assumeSelf(c, v, w)
 		return
-	case a.node == b.node && a.node != none && w.Full() && z.assumeShared(c, v, b.delta-a.delta):
+	case a.node == b.node && a.extra == b.extra && a.node != none && w.Full() && z.assumeShared(c, v, b.delta-a.delta):
 		return
 	}
 	wa, wb := z.wordOf(a), z.wordOf(b)
@@ -143,10 +143,14 @@ func (z *State) equate(v, u domains.Var) {
 		z.set(v, z.ensure(u))
 	case b.node == none:
 		z.set(u, a)
-	case a.node != b.node:
+	case a.node == b.node && a.extra == b.extra:
+		if a.delta != b.delta {
+			z.SetBottom()
+		}
+	default:
+		z.detach(v)
+		z.detach(u)
 		z.union(v, u)
-	case a.delta != b.delta:
-		z.SetBottom()
 	}
 }
 
@@ -162,6 +166,12 @@ func (z *State) differ(v, u domains.Var) {
 // bound adds v - u <= c over ℤ, rebasing nodes if need be. The bounds have been told already.
 func (z *State) bound(v, u domains.Var, c int64) {
 	a, b := z.ensure(v), z.ensure(u)
+	if a.node == b.node && a.extra == b.extra {
+		return
+	}
+	z.detach(v)
+	z.detach(u)
+	a, b = z.vars[v], z.vars[u]
 	if a.node == b.node || a.node < firstNode || b.node < firstNode {
 		return
 	}

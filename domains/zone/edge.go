@@ -207,11 +207,11 @@ func (z *State) spanOf(r ref) span {
 	switch {
 	case r.node == zero:
 		return span{r.delta, r.delta}
-	case r.node == none || r.delta == 0:
+	case r.node == none || r.delta == 0 && r.plain():
 		d := &z.nodes[r.node].word
 		return span{d.UMin, d.UMax}
 	}
-	d := shiftWord(z.w, &z.nodes[r.node].word, r.delta)
+	d := z.wordOf(r)
 	return span{d.UMin, d.UMax}
 }
 
@@ -230,11 +230,11 @@ func (z *State) upper(a, b ref, sa, sb span) (c int64, explicit bool) {
 	if a.node < firstNode || b.node < firstNode {
 		return c, false
 	}
-	if a.node == b.node {
+	if a.node == b.node && a.extra == b.extra {
 		return z.upperShared((a.delta-b.delta)&z.w.WordMask(), c, sa, sb)
 	}
 	na, nb := &z.nodes[a.node], &z.nodes[b.node]
-	if na.slot == noSlot || nb.slot == noSlot {
+	if na.slot == noSlot || nb.slot == noSlot || a.node == b.node || !a.plain() || !b.plain() {
 		return c, false
 	}
 	g := z.rel.edge(na.slot, nb.slot)

@@ -42,7 +42,12 @@ func (z *State) merge(o *State, m merger) bool {
 	p.pair(z, o)
 	changed := p.partedA
 	for i := range p.classes {
-		changed = p.words(&p.classes[i], z, o, m) || changed
+		if c := &p.classes[i]; c.count > 0 {
+			changed = p.words(c, z, o, m) || changed
+		}
+	}
+	if m.widen && changed {
+		p.restrain(z, o, m)
 	}
 	changed = p.relate(z, o, m) || changed
 	if changed {
@@ -87,7 +92,7 @@ func (p *pairing) words(c *class, a, b *State, m merger) bool {
 	var bufA, bufB domains.Word
 	wa, wb := a.wordAt(c.refA, &bufA), b.wordAt(c.refB, &bufB)
 	c.sa, c.sb = span{wa.UMin, wa.UMax}, span{wb.UMin, wb.UMax}
-	moved := c.refA.node == zero || c.refA.node != none && c.refA.delta != 0
+	moved := c.refA.node == zero || c.refA.node != none && (c.refA.delta != 0 || !c.refA.plain())
 	if *wa == *wb {
 		c.word = *wa
 		return moved
@@ -100,11 +105,42 @@ func (p *pairing) words(c *class, a, b *State, m merger) bool {
 	return moved || c.word != *wa
 }
 
+// restrain widens classes by each of their variables, and keeps the best: one that
+// counts down to 0, or stops at a threshold, bounds one that counts up along with
+// it. This still ends: the bounds that a class can get are those that its
+// variables can, and those are finitely many.
+func (p *pairing) restrain(a, b *State, m merger) {
+	for v, k := range p.of {
+		if k < 0 || p.classes[k].count < 2 {
+			continue
+		}
+		c := &p.classes[k]
+		wa, wb := a.wordOf(a.vars[v]), b.wordOf(b.vars[v])
+		if leqWord(&wb, &wa) {
+			continue
+		}
+		s, mask := p.scales[v], a.w.WordMask()
+		own, d := widenWord(a.w, &wa, &wb, m.t), domains.TopWord(a.w)
+		meetU(a.w, &d, own.UMin, own.UMax)
+		d = shiftWord(a.w, &d, uint64(s)*c.refA.delta-a.vars[v].delta)
+		if s != 1 {
+			d = unscaleWord(a.w, d, s, &c.word)
+		}
+		// The end of the word is a bound that only counting down is meant to meet.
+		if own.UMax == mask && s > 0 {
+			d.UMax = mask
+		} else if own.UMax == mask {
+			d.UMin = 0
+		}
+		meetU(a.w, &c.word, d.UMin, d.UMax)
+	}
+}
+
 // rebase makes the first variable the value of a class where its offset from the
 // node of a may wrap in b, if that helps; a variable is more often bounded than
 // what it was computed from.
 func (p *pairing) rebase(c *class, a, b *State) {
-	if c.refA.node < firstNode {
+	if c.refA.node < firstNode || !c.refA.plain() || !c.refB.plain() {
 		return
 	}
 	nb := &b.nodes[c.refB.node]
@@ -140,7 +176,7 @@ func (p *pairing) relate(a, b *State, m merger) bool {
 func (p *pairing) collect(need func(*class) bool) {
 	for i := range p.classes {
 		c := &p.classes[i]
-		if !c.listed && need(c) && len(p.list) < maxSlots {
+		if !c.listed && c.count > 0 && need(c) && len(p.list) < maxSlots {
 			c.listed = true
 			p.list = append(p.list, int32(i))
 		}
@@ -154,7 +190,7 @@ func (p *pairing) collect(need func(*class) bool) {
 func (p *pairing) derive(a, b *State, m merger) {
 	constants := 0
 	for i := range p.classes {
-		if !p.classes[i].constants() {
+		if !p.classes[i].constants() || p.classes[i].count == 0 {
 			continue
 		}
 		if constants++; constants > maxConstants {
@@ -208,7 +244,8 @@ func (p *pairing) store(z *State) {
 			z.vars[v] = ref{}
 		default:
 			c := &p.classes[k]
-			z.vars[v] = ref{c.node, (z.vars[v].delta - c.refA.delta) & mask}
+			s := p.scales[v]
+			z.vars[v] = scaled(c.node, s, (z.vars[v].delta-uint64(s)*c.refA.delta)&mask)
 		}
 	}
 	p.nodes[none], p.nodes[zero] = z.nodes[none], z.nodes[zero]
@@ -240,14 +277,14 @@ func (p *pairing) store(z *State) {
 // so that nodes keep their names where nothing changes.
 func (p *pairing) place(z *State) {
 	top := &z.nodes[none].word
-	needed := func(c *class) bool { return c.count > 1 || c.linked || c.word != *top }
+	needed := func(c *class) bool { return c.count > 1 || c.count == 1 && (c.linked || c.word != *top) }
 	p.nodes = p.nodes[:0]
 	for range z.nodes {
 		p.nodes = append(p.nodes, node{slot: noSlot})
 	}
 	for i := range p.classes {
 		c := &p.classes[i]
-		if id := c.refA.node; id >= firstNode && p.nodes[id].refs == 0 && needed(c) {
+		if id := c.refA.node; id >= firstNode && c.refA.plain() && p.nodes[id].refs == 0 && needed(c) {
 			c.node = id
 			p.nodes[id] = node{word: c.word, refs: c.count, slot: noSlot}
 		}
@@ -280,18 +317,17 @@ func (z *State) Leq(n domains.Numeric) bool {
 	}
 	p := pairings.Get().(*pairing)
 	defer pairings.Put(p)
-	p.pair(z, o)
-	if p.partedB {
+	if !p.pairBelow(z, o) {
 		return false
 	}
 	for v, y := range o.vars {
-		if k := p.of[v]; k != fixed && y.node == zero {
+		if y.node == zero && p.of[v] != fixed {
 			return false
 		}
 	}
 	for i := range p.classes {
 		c := &p.classes[i]
-		c.refA, c.refB = ref{c.refA.node, c.diff}, ref{c.refB.node, 0} // the value is the node of o
+		c.refA, c.refB = ref{c.refA.node, c.refA.extra, c.diff}, ref{node: c.refB.node} // the value is the node of o
 		var buf domains.Word
 		wa := z.wordAt(c.refA, &buf)
 		if !leqWord(wa, &o.nodes[c.refB.node].word) {

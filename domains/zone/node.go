@@ -10,7 +10,7 @@ func (z *State) operand(o domains.Operand) ref {
 	return z.constant(o.Const)
 }
 
-func (z *State) constant(x uint64) ref { return ref{zero, x & z.w.WordMask()} }
+func (z *State) constant(x uint64) ref { return ref{node: zero, delta: x & z.w.WordMask()} }
 
 // wordOf returns what is known of a value.
 func (z *State) wordOf(r ref) domains.Word {
@@ -23,8 +23,11 @@ func (z *State) wordAt(r ref, buf *domains.Word) *domains.Word {
 	switch {
 	case r.node == zero:
 		*buf = domains.ConstWord(z.w, r.delta)
-	case r.node == none || r.delta == 0:
+	case r.node == none || r.delta == 0 && r.plain():
 		return &z.nodes[r.node].word
+	case !r.plain():
+		d := scaleWord(z.w, &z.nodes[r.node].word, r.scale())
+		*buf = shiftWord(z.w, &d, r.delta)
 	default:
 		*buf = shiftWord(z.w, &z.nodes[r.node].word, r.delta)
 	}
@@ -62,13 +65,13 @@ func (z *State) define(v domains.Var, d domains.Word) {
 		z.set(v, z.constant(x))
 		return
 	}
-	z.set(v, ref{z.fresh(d), 0})
+	z.set(v, ref{node: z.fresh(d)})
 }
 
 // ensure returns the value of v, giving it a node if it has none.
 func (z *State) ensure(v domains.Var) ref {
 	if z.vars[v].node == none {
-		z.set(v, ref{z.fresh(z.nodes[none].word), 0})
+		z.set(v, ref{node: z.fresh(z.nodes[none].word)})
 	}
 	return z.vars[v]
 }
@@ -144,7 +147,7 @@ func (z *State) settleNode(id nodeID) {
 	}
 	for v := 0; v < len(z.vars) && z.nodes[id].refs > 0; v++ {
 		if z.vars[v].node == id {
-			z.set(domains.Var(v), z.constant(x+z.vars[v].delta))
+			z.set(domains.Var(v), z.constant(z.vars[v].at(z.w, x)))
 			z.moved = append(z.moved, domains.Var(v))
 		}
 	}
@@ -155,12 +158,12 @@ func (z *State) rebase(id nodeID, d uint64) {
 	z.nodes[id].word = shiftWord(z.w, &z.nodes[id].word, d)
 	for v := range z.vars {
 		if r := &z.vars[v]; r.node == id {
-			r.delta = (r.delta - d) & z.w.WordMask()
+			r.delta = (r.delta - uint64(r.scale())*d) & z.w.WordMask()
 		}
 	}
 }
 
-// based returns the node of r and the number e with r = node + e over ℤ. If the
+// based returns the number e with r = node + e over ℤ, for a plain r. If the
 // bounds do not show one, the node is rebased so that e is 0, unless it has edges.
 func (z *State) based(r ref) (e int64, ok bool) {
 	n := &z.nodes[r.node]
@@ -174,7 +177,7 @@ func (z *State) based(r ref) (e int64, ok bool) {
 	return 0, true
 }
 
-// union makes u equal to v. Neither is constant and their nodes differ.
+// union makes u equal to v. Both are plain, neither is constant, and their nodes differ.
 func (z *State) union(v, u domains.Var) {
 	if z.nodes[z.vars[v].node].slot == noSlot && z.nodes[z.vars[u].node].slot != noSlot {
 		v, u = u, v
@@ -197,7 +200,7 @@ func (z *State) union(v, u domains.Var) {
 	z.touch(a.node)
 	for x := range z.vars {
 		if r := z.vars[x]; r.node == b.node {
-			z.set(domains.Var(x), ref{a.node, (r.delta + d) & z.w.WordMask()})
+			z.set(domains.Var(x), ref{a.node, r.extra, r.at(z.w, d)})
 		}
 	}
 	if !ok {

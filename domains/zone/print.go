@@ -16,16 +16,28 @@ func (z *State) Contains(env []uint64) bool {
 	}
 	value, known := make([]uint64, len(z.nodes)), make([]bool, len(z.nodes))
 	known[zero] = true
+	for v, x := range env { // what the nodes are
+		r := z.vars[v]
+		x = (x - r.delta) & z.w.WordMask()
+		n := &z.nodes[r.node]
+		if k := uint64(max(r.scale(), -r.scale())); !r.plain() {
+			if r.scale() < 0 {
+				x = -x & z.w.WordMask()
+			}
+			if n.word.UMax > z.w.WordMask()/k {
+				continue // more than one value is possible: left open, if no other variable tells
+			}
+			x /= k
+		}
+		if !known[r.node] {
+			value[r.node], known[r.node] = x, true
+		}
+	}
 	for v, x := range env {
 		r := z.vars[v]
-		if r.node == none {
-			continue
-		}
-		x = (x - r.delta) & z.w.WordMask()
-		if known[r.node] && value[r.node] != x || !z.nodes[r.node].word.Contains(z.w, x) {
+		if r.node != none && known[r.node] && (x&z.w.WordMask() != r.at(z.w, value[r.node]) || !z.nodes[r.node].word.Contains(z.w, value[r.node])) {
 			return false
 		}
-		value[r.node], known[r.node] = x, true
 	}
 	for used := z.rel.used; used != 0; {
 		x := pop(&used)
@@ -63,13 +75,20 @@ func (z *State) String() string {
 		case r.node == zero:
 			parts = append(parts, fmt.Sprintf("v%d = %d", v, r.delta))
 		case name[r.node] == "":
-			name[r.node] = fmt.Sprintf("v%d", v)
-			if r.delta != 0 {
-				name[r.node] += offsetString(z.w.Signed(-r.delta))
+			name[r.node] = fmt.Sprintf("n%d", r.node)
+			if r.plain() {
+				name[r.node] = fmt.Sprintf("v%d%s", v, offsetString(z.w.Signed(-r.delta)))
+				parts = append(parts, fmt.Sprintf("v%d in %s", v, wordString(z.wordOf(r))))
+				break
 			}
-			parts = append(parts, fmt.Sprintf("v%d in %s", v, wordString(z.wordOf(r))))
+			parts = append(parts, fmt.Sprintf("%s in %s", name[r.node], wordString(z.nodes[r.node].word)))
+			fallthrough
 		default:
-			parts = append(parts, fmt.Sprintf("v%d = %s%s", v, name[r.node], offsetString(z.w.Signed(r.delta))))
+			factor := ""
+			if !r.plain() {
+				factor = fmt.Sprintf("%d * ", r.scale())
+			}
+			parts = append(parts, fmt.Sprintf("v%d = %s(%s)%s", v, factor, name[r.node], offsetString(z.w.Signed(r.delta))))
 		}
 	}
 	for used := z.rel.used; used != 0; {

@@ -22,9 +22,10 @@ const (
 	firstNode
 )
 
-// ref is a value: node + delta modulo 2^w. The zero ref is an unknown value.
+// ref is a value: scale * node + delta modulo 2^w. The zero ref is an unknown value.
 type ref struct {
 	node  nodeID
+	extra int32 // scale - 1; 0 for none and Zero
 	delta uint64
 }
 
@@ -154,10 +155,11 @@ func (z *State) refine(v domains.Var, d domains.Word) {
 		if !d.Contains(z.w, r.delta) {
 			z.SetBottom()
 		}
-	case r.delta == 0:
-		z.refineNode(r.node, d)
-	default:
+	case r.plain():
 		z.refineNode(r.node, shiftWord(z.w, &d, -r.delta))
+	default:
+		d = shiftWord(z.w, &d, -r.delta)
+		z.refineNode(r.node, unscaleWord(z.w, d, r.scale(), &z.nodes[r.node].word))
 	}
 }
 

@@ -97,7 +97,8 @@ func strAt(s string) uint32 {
 }
 
 // progTypes are the types of the test program: 1 int, 2 int(), 3 main, 4 sub,
-// 5 struct, 6 enum, 7 void(), 8 void_sub.
+// 5 struct, 6 enum, 7 void(), 8 void_sub, 9 it global, 10 sub
+// global, 11 int(struct), 12 global of it.
 func progTypes() []byte {
 	k := func(kind Kind, vlen uint32) uint32 { return uint32(kind)<<24 | vlen }
 	return blobOf(words(
@@ -109,6 +110,10 @@ func progTypes() []byte {
 		strAt("E"), k(KindEnum, 1), 4, strAt("a"), 0,
 		0, k(KindFuncProto, 0), 0,
 		strAt("void_sub"), k(KindFunc, 0), 7,
+		strAt("void_sub"), k(KindFunc, 1), 7,
+		strAt("sub"), k(KindFunc, 1), 2,
+		0, k(KindFuncProto, 1), 1, strAt("a"), 5,
+		strAt("sub"), k(KindFunc, 1), 11,
 	), []byte(progStrings))
 }
 

@@ -165,8 +165,8 @@ func (c *progChecker) global(f Type, at uint32) *Diagnostic {
 	if len(p.Params) > 5 || p.Variadic {
 		return fail("more than 5 parameters")
 	}
-	if kind, t, _ := c.spec.Arg(p.Return); kind != ArgScalar && t.Kind != KindVoid {
-		return fail("does not return a number")
+	if kind, _, _ := c.spec.Arg(p.Return); kind != ArgScalar {
+		return fail("does not return a number") // void not before 7.x
 	}
 	for i, param := range p.Params {
 		if kind, _, _ := c.spec.Arg(param.Type); kind == ArgUnknown || kind == ArgByValue {

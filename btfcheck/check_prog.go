@@ -166,7 +166,7 @@ func (c *progChecker) global(f Type, at uint32) *Diagnostic {
 		return fail("more than 5 parameters")
 	}
 	if kind, _, _ := c.spec.Arg(p.Return); kind != ArgScalar {
-		return fail("does not return a number") // void not before 7.x
+		return fail("does not return a number") // 6.18 refuses void too
 	}
 	for i, param := range p.Params {
 		if kind, _, _ := c.spec.Arg(param.Type); kind == ArgUnknown || kind == ArgByValue {

@@ -31,6 +31,29 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
+// TestBothWays: a file that only refuses, or only accepts, shows nothing.
+func TestBothWays(t *testing.T) {
+	ps, err := All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := map[string][2]int{}
+	for _, p := range ps {
+		n := count[p.File]
+		if p.Safe {
+			n[0]++
+		} else {
+			n[1]++
+		}
+		count[p.File] = n
+	}
+	for file, n := range count {
+		if n[0] == 0 || n[1] == 0 {
+			t.Errorf("%s: %d programs to prove and %d to refuse", file, n[0], n[1])
+		}
+	}
+}
+
 func TestParse(t *testing.T) {
 	ps, err := Parse("v09_x.bpf", `# prose
 ; program p

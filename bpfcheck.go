@@ -1,9 +1,14 @@
 // Package bpfcheck proves eBPF programs safe before any kernel sees them.
 //
-// The idea: a Checker knows a target, a domain and a strategy; it loads files,
+// The idea: a Checker knows a target, a domain and a strategy. It loads files,
 // analyses each program in them and reports a verdict, the rules that could not
 // be shown to hold and the source lines they concern. The command bpfcheck and
-// package vet are built on nothing else.
+// package vet are built on nothing else:
+//
+//	c, err := bpfcheck.New(bpfcheck.Options{})
+//	for report, err := range c.Check("prog.o") {
+//
+// The source: rules and their numbers are those of docs/EXPECTATIONS.md.
 //
 // The trap: only the verdict safe is a claim. Unknown and unsupported say
 // that the analysis, not the program, fell short.
@@ -11,9 +16,8 @@ package bpfcheck
 
 import (
 	"fmt"
-	"io"
-	"iter"
-	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,7 +26,6 @@ import (
 	"github.com/bpfcheck/bpfcheck/domains"
 	"github.com/bpfcheck/bpfcheck/domains/all"
 	"github.com/bpfcheck/bpfcheck/isa"
-	"github.com/bpfcheck/bpfcheck/loader"
 	"github.com/bpfcheck/bpfcheck/platform"
 	"github.com/bpfcheck/bpfcheck/platform/linux"
 )
@@ -44,17 +47,17 @@ type Options struct {
 	// ProgType overrides the program type that section names stand for.
 	ProgType string
 	// BTF is a file with the BTF of the kernel that programs are relocated
-	// against; HostBTF if empty and there; "none" for none.
+	// against (raw or compressed by gzip); HostBTF if empty and there; "none" for none.
 	BTF string
-	// Functions restricts the check to programs of these names; all if empty.
-	Functions []string
+	// Programs restricts the check to programs of these names; all if empty.
+	Programs []string
 	// MaxInsns, MaxStates and MaxTime bound the analysis of one program; 0 takes
 	// the default.
 	MaxInsns, MaxStates int
 	MaxTime             time.Duration
 }
 
-// Checker checks programs. It may be used by several goroutines.
+// Checker loads and checks programs. It may be used by several goroutines.
 type Checker struct {
 	opts   Options
 	target platform.Target
@@ -87,18 +90,36 @@ func New(o Options) (*Checker, error) {
 	default:
 		return nil, fmt.Errorf("unknown strategy %q: choose fixpoint, explore or ladder", o.Strategy)
 	}
-	if o.ProgType != "" {
-		if _, ok := target.ProgType(o.ProgType); !ok {
-			return nil, fmt.Errorf("%s has no program type %q", o.Target, o.ProgType)
-		}
+	if o.MaxInsns < 0 || o.MaxStates < 0 || o.MaxTime < 0 {
+		return nil, fmt.Errorf("a limit of the analysis is negative: use 0 for the default")
 	}
 	c := &Checker{opts: o, target: target, domain: domain}
+	if o.ProgType != "" {
+		if _, ok := target.ProgType(o.ProgType); !ok {
+			return nil, fmt.Errorf("%s has no program type %q: choose one of %s", o.Target, o.ProgType, strings.Join(c.ProgTypes(), ", "))
+		}
+	}
 	if o.BTF != "" && o.BTF != "none" { // a file that the user names has to be there
 		if c.loadKernel(); c.kernelErr != nil {
 			return nil, c.kernelErr
 		}
 	}
 	return c, nil
+}
+
+// Target returns what programs are judged for.
+func (c *Checker) Target() platform.Target { return c.target }
+
+// ProgTypes lists the program types of the target, sorted.
+func (c *Checker) ProgTypes() []string {
+	var names []string
+	if t, ok := c.target.(interface{ ProgTypes() []*platform.ProgType }); ok {
+		for _, p := range t.ProgTypes() {
+			names = append(names, p.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // loadKernel reads the kernel's BTF, once.
@@ -125,89 +146,4 @@ func (c *Checker) loadKernel() {
 		}
 		c.kernelRaw, c.kernel = raw, spec
 	})
-}
-
-// Check loads a file and yields a report for each program in it, or one error
-// for the file.
-func (c *Checker) Check(path string) iter.Seq2[*Report, error] {
-	return func(yield func(*Report, error) bool) {
-		c.loadKernel()
-		objects, err := loader.Load(path, c.loadOptions())
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		for _, obj := range objects {
-			for _, p := range obj.Programs {
-				if !c.wanted(p) {
-					continue
-				}
-				if !yield(c.program(obj.Path, p), nil) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// CheckCases reads a case file and yields a report for each case; a malformed
-// line yields an error and the other lines still come.
-func (c *Checker) CheckCases(r io.Reader, name string) iter.Seq2[*Report, error] {
-	return func(yield func(*Report, error) bool) {
-		c.loadKernel()
-		for cs, err := range loader.LoadCases(r, name, c.loadOptions()) {
-			if err != nil {
-				if !yield(nil, err) {
-					return
-				}
-				continue
-			}
-			if !yield(c.program(name, cs.Program), nil) {
-				return
-			}
-		}
-	}
-}
-
-func (c *Checker) loadOptions() loader.Options {
-	return loader.Options{Target: c.target, Type: c.opts.ProgType, KernelBTF: c.kernelRaw}
-}
-
-func (c *Checker) wanted(p *loader.Program) bool {
-	if len(c.opts.Functions) == 0 {
-		return true
-	}
-	for _, f := range c.opts.Functions {
-		if f == p.Name {
-			return true
-		}
-	}
-	return false
-}
-
-// program analyses one program.
-func (c *Checker) program(path string, p *loader.Program) *Report {
-	res := absint.Analyze(p, absint.Config{
-		Target: c.target, Domains: c.domain, Strategy: absint.Strategy(c.opts.Strategy), Types: c.kernel,
-		MaxInsns: c.opts.MaxInsns, MaxStates: c.opts.MaxStates, MaxTime: c.opts.MaxTime,
-	})
-	return newReport(path, c.target.Name(), p, res)
-}
-
-// readBTF reads a raw BTF file of sane size.
-func readBTF(path string) ([]byte, error) {
-	const limit = 256 << 20
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if len(raw) > limit {
-		return nil, fmt.Errorf("%s: larger than %d MiB, which no BTF is", path, limit>>20)
-	}
-	return raw, nil
 }

@@ -1,7 +1,6 @@
 package bpfcheck
 
 import (
-	"sort"
 	"strings"
 
 	"github.com/bpfcheck/bpfcheck/absint"
@@ -18,17 +17,20 @@ type Report struct {
 	Target  string `json:"target"`
 	// Verdict is safe, unsafe, unknown or unsupported; Reason says what is
 	// unsupported.
-	Verdict     string       `json:"verdict"`
-	Reason      string       `json:"reason,omitempty"`
-	Insns       int          `json:"insns"`
-	Visited     int          `json:"visited"`
-	States      int          `json:"states"`
-	PeakStates  int          `json:"peak_states"`
+	Verdict    string `json:"verdict"`
+	Reason     string `json:"reason,omitempty"`
+	Insns      int    `json:"insns"`
+	Visited    int    `json:"visited"`
+	States     int    `json:"states"`
+	PeakStates int    `json:"peak_states"`
+	// DurationUS is the time of the analysis alone, in microseconds.
 	DurationUS  int64        `json:"duration_us"`
 	PeakBytes   int64        `json:"peak_bytes"`
 	Strategy    string       `json:"strategy,omitempty"`
 	Diagnostics []Diagnostic `json:"diagnostics"`
 
+	// ReasonPC is the instruction that Reason is about, 0 also for the whole program.
+	ReasonPC int `json:"-"`
 	// Prog is the program that was analysed.
 	Prog *loader.Program `json:"-"`
 }
@@ -46,13 +48,14 @@ type Diagnostic struct {
 // Safe reports whether the program was proved safe.
 func (r *Report) Safe() bool { return r.Verdict == string(absint.Safe) }
 
-func newReport(path, target string, p *loader.Program, res absint.Result) *Report {
+func newReport(in Input, target string, res absint.Result) *Report {
+	p := in.Program
 	r := &Report{
-		Object: path, ID: p.ID, Section: p.Section, Program: p.Name, Type: p.Type, Target: target,
-		Verdict: string(res.Verdict), Reason: res.Unsupported,
+		Object: in.Path, ID: p.ID, Section: p.Section, Program: p.Name, Type: p.Type, Target: target,
+		Verdict: string(res.Verdict), Reason: res.Unsupported, ReasonPC: res.UnsupportedPC,
 		Insns: res.Insns, Visited: res.Visited, States: res.States, PeakStates: res.PeakStates,
 		DurationUS: res.Duration.Microseconds(), PeakBytes: res.PeakBytes, Strategy: string(res.Strategy),
-		Diagnostics: []Diagnostic{}, Prog: p,
+		Diagnostics: make([]Diagnostic, 0, len(res.Diagnostics)), Prog: p,
 	}
 	for _, d := range res.Diagnostics {
 		rd := Diagnostic{Diagnostic: d}
@@ -62,20 +65,4 @@ func newReport(path, target string, p *loader.Program, res absint.Result) *Repor
 		r.Diagnostics = append(r.Diagnostics, rd)
 	}
 	return r
-}
-
-// LineAt returns the source line of an instruction: the last record at or before
-// it in the same function.
-func LineAt(p *loader.Program, pc int) (loader.Line, bool) {
-	i := sort.Search(len(p.Lines), func(i int) bool { return p.Lines[i].Insn > pc })
-	if i == 0 {
-		return loader.Line{}, false
-	}
-	l := p.Lines[i-1]
-	for _, f := range p.Funcs {
-		if f.Insn <= pc && f.Insn > l.Insn {
-			return loader.Line{}, false
-		}
-	}
-	return l, true
 }

@@ -126,6 +126,7 @@ func (a *analysis) entry() *State {
 	clear(s.cells)
 	s.num.SetTop()
 	s.depth, s.nrefs, s.nextID, s.ctx = 0, 0, 1, 0
+	s.lock = heldLock{}
 	s.dataRange, s.metaRange, s.dataMax = 0, 0, math.MaxInt32
 	s.frame[0] = frame{call: -1}
 	s.written[0] = [8]uint64{}
@@ -164,6 +165,8 @@ func (a *analysis) last(s *State, b cfg.BlockID, pc int, ins isa.Instruction) {
 		a.branch(s, b, pc, ins)
 	case ins.IsLocalCall():
 		a.callLocal(s, b, pc, ins)
+	case a.runsCallback(pc):
+		a.callWithCallback(s, b, pc, ins)
 	case ins.IsExit():
 		a.exit(s, pc)
 	case ins.IsGoto():

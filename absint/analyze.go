@@ -191,7 +191,7 @@ func (a *analysis) buildGraph() bool {
 	for _, f := range a.prog.Funcs {
 		starts = append(starts, f.Insn)
 	}
-	g, problems := cfg.BuildWith(a.insns, cfg.Options{Starts: starts})
+	g, problems := cfg.BuildWith(a.insns, cfg.Options{Starts: starts, Splits: a.runsCallback})
 	for _, p := range problems {
 		class := Safety
 		if p.Policy {
@@ -219,16 +219,22 @@ func (a *analysis) buildGraph() bool {
 	return true
 }
 
+// helperAt returns the prototype of the helper called at pc, nil if it is none
+// that the program may call.
+func (a *analysis) helperAt(pc int) *platform.Helper {
+	if ins := a.insns[pc]; ins.IsCall() && ins.Src == isa.CallHelper {
+		h, _ := a.target.Helper(a.pt, a.prog.Attach, ins.Imm)
+		return h
+	}
+	return nil
+}
+
 // argRegs returns the registers that the helper called at pc reads.
 func (a *analysis) argRegs(pc int) isa.RegSet {
 	var regs isa.RegSet
-	ins := a.insns[pc]
-	if ins.Src != isa.CallHelper {
-		return 0x3e // R1 to R5
-	}
-	h, _ := a.target.Helper(a.pt, a.prog.Attach, ins.Imm)
+	h := a.helperAt(pc)
 	if h == nil {
-		return 0x3e
+		return 0x3e // R1 to R5
 	}
 	for i := range h.Args {
 		if h.Args[i].Kind != platform.NoArg {

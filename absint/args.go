@@ -102,6 +102,12 @@ func (a *analysis) checkArg(s *State, cs *callSite, i int, v domains.Var) bool {
 		return a.checkRelease(s, cs, i, c, c.Kind == Mem && c.Ref != 0, "a ring buffer record")
 	case platform.ArgSockCommon, platform.ArgBTFSockCommon, platform.ArgSocket, platform.ArgBTF:
 		return a.checkObjectArg(s, cs, i, c)
+	case platform.ArgSpinLock:
+		return a.checkLockArg(s, cs, i, c)
+	case platform.ArgTimer:
+		return a.checkTimerArg(s, cs, i, c)
+	case platform.ArgFunc:
+		return a.checkFuncArg(s, cs, i, c)
 	case platform.ArgStack:
 		if c.Kind != StackPtr {
 			return a.wrongArg(s, cs, i, "a pointer to the stack")

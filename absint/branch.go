@@ -246,7 +246,7 @@ func (s *State) resolve(p Cell, null bool) {
 			continue
 		}
 		c.Flags &^= MaybeNull
-		if c.Kind != Packet && c.Kind != PacketMeta {
+		if c.Kind != Packet && c.Kind != PacketMeta && !c.has(HasLock) {
 			c.ID = 0
 		}
 	}

@@ -25,18 +25,28 @@ type callSite struct {
 	siz domains.Word // the last size argument
 	mem int64        // constant allocation size
 	hit bool         // a lookup that finds something for sure
+	obj Cell         // the lock or timer argument
+	fn  int          // the callback: an index of Graph.Funcs
 }
 
 // call is the transfer of calls to helpers and kernel functions. It reports
 // false if execution cannot go on behind it.
 func (a *analysis) call(s *State, pc int, ins isa.Instruction) bool {
+	cs, ok, alive := a.beginCall(s, pc, ins)
+	return alive && (cs == nil || a.finishCall(s, cs, ok))
+}
+
+// beginCall checks a call: what is called, and its arguments. ok says that all
+// is in order; cs is nil if nothing is known of the callee and R0 is set already;
+// alive is false if execution cannot go on.
+func (a *analysis) beginCall(s *State, pc int, ins isa.Instruction) (cs *callSite, ok, alive bool) {
 	if i := a.refs[pc]; i >= 0 && a.prog.Refs[i].Kind == loader.RefPoison {
 		a.refuse(pc, ControlFlow, "a relocation that the target's types cannot satisfy is reached: "+a.prog.Refs[i].Name)
-		return false
+		return nil, false, false
 	}
 	if ins.Src != isa.CallHelper {
 		a.giveUp(pc, "call of kernel function %s", a.prog.Kfuncs[pc])
-		return false
+		return nil, false, false
 	}
 	h, known := a.target.Helper(a.pt, a.prog.Attach, ins.Imm)
 	switch {
@@ -48,14 +58,15 @@ func (a *analysis) call(s *State, pc int, ins isa.Instruction) bool {
 		a.refuse(pc, HelperAvailable, fmt.Sprintf("bpf_%s may only be called by programs with a GPL-compatible licence, not %q", h.Name, a.prog.License))
 	}
 	if h == nil {
+		a.lockedAt(s, pc, "a helper is called")
 		a.clobber(s)
 		s.set(s.reg(isa.R0), Cell{Kind: Poison})
-		return true
+		return nil, false, true
 	}
-	cs := &callSite{pc: pc, h: h, key: -1}
-	ok := a.checkArgs(s, cs)
+	cs = &callSite{pc: pc, h: h, key: -1}
+	ok = a.checkLockRule(s, cs) && a.checkArgs(s, cs) && a.checkTimerMap(cs)
 	if a.unsupported != "" {
-		return false
+		return nil, false, false
 	}
 	cs.hit = ok && a.lookupHits(s, cs)
 	if !ok {
@@ -65,7 +76,7 @@ func (a *analysis) call(s *State, pc int, ins isa.Instruction) bool {
 			}
 		}
 	}
-	return a.finishCall(s, cs, ok)
+	return cs, ok, true
 }
 
 // clobber makes R1 to R5 unreadable (V27).
@@ -96,6 +107,7 @@ func (a *analysis) finishCall(s *State, cs *callSite, ok bool) bool {
 	if h.ID == helperTailCall {
 		return a.tailCall(s, cs)
 	}
+	a.lockOrUnlock(s, cs)
 	a.result(s, cs, r0)
 	return a.unsupported == ""
 }
@@ -107,7 +119,7 @@ func (a *analysis) lostCall(s *State, cs *callSite) {
 		a.led.suspendAll()
 	}
 	for i := range cs.h.Args {
-		if cs.h.Args[i].Flags&platform.Release != 0 {
+		if k := cs.h.Args[i].Kind; cs.h.Args[i].Flags&platform.Release != 0 || k == platform.ArgSpinLock {
 			a.led.suspendAll()
 		}
 	}
@@ -182,8 +194,11 @@ func (a *analysis) result(s *State, cs *callSite, r0 domains.Var) {
 	} else if h.DerivedFrom > 0 {
 		c.Ref = a.derived
 	}
-	if h.RetMaybeNull && !cs.hit {
+	maybe := h.RetMaybeNull && !cs.hit
+	if maybe {
 		c.Flags |= MaybeNull
+	}
+	if maybe || c.has(HasLock) {
 		c.ID = s.fresh()
 	}
 	s.set(r0, c)
@@ -223,6 +238,9 @@ func (a *analysis) lookup(s *State, cs *callSite) Cell {
 		c := Cell{Kind: MapValue, Region: cs.mp.Region, Flags: cs.mp.Flags & Inner}
 		if t.LookupReadOnly {
 			c.Flags |= ReadOnly
+		}
+		if hasField(a.mapOf(c), "spin_lock") {
+			c.Flags |= HasLock
 		}
 		return c
 	default:

@@ -186,7 +186,8 @@ func (x *explore) canReach(s *State, b cfg.BlockID) bool {
 }
 
 // reachable marks the blocks from which one of the targets can be reached inside
-// their function and the functions it calls.
+// their function and the functions it calls. A call that runs a callback may run
+// any of them.
 func (a *analysis) reachable(targets map[obligation]*Diagnostic, suspended []bool) []bool {
 	reach := make([]bool, len(a.g.Blocks))
 	var work []cfg.BlockID
@@ -201,6 +202,16 @@ func (a *analysis) reachable(targets map[obligation]*Diagnostic, suspended []boo
 		for _, c := range fn.Calls {
 			first := a.g.Funcs[c.Callee].First
 			callers[first] = append(callers[first], a.g.BlockAt(c.PC))
+		}
+	}
+	for b := range a.g.Blocks {
+		if !a.runsCallback(a.g.Blocks[b].End - 1) {
+			continue
+		}
+		for i := range a.g.Funcs {
+			if fn := &a.g.Funcs[i]; fn.Callback {
+				callers[fn.First] = append(callers[fn.First], cfg.BlockID(b))
+			}
 		}
 	}
 	for o := range targets {

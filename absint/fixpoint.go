@@ -22,6 +22,8 @@ const (
 	maxHeadShapes = 16
 	// joinsBeforeWidening lets short chains settle by themselves.
 	joinsBeforeWidening = 3
+	// joinsWithThresholds is when a head stops climbing from threshold to threshold.
+	joinsWithThresholds = 16
 )
 
 // cut is a merge point in one call string.
@@ -112,7 +114,7 @@ func (f *fixpoint) arrive(s *State, b cfg.BlockID) {
 		}
 	}
 	limit := maxShapes
-	if f.g.IsHead(b) {
+	if f.widensAt(b) {
 		limit = maxHeadShapes
 	}
 	if len(c.entries) >= limit && !c.folded {
@@ -162,9 +164,13 @@ func (f *fixpoint) add(c *cut, s *State, b cfg.BlockID, hash uint64) {
 // merge joins s, which it consumes, into e.
 func (f *fixpoint) merge(e *entry, s *State) {
 	changed := false
-	if f.widen && f.g.IsHead(e.block) && e.joins >= joinsBeforeWidening {
+	if f.widen && f.widensAt(e.block) && e.joins >= joinsBeforeWidening {
 		if !s.num.Leq(e.st.num) {
-			changed = e.st.num.Widen(s.num, f.thresholds[f.g.LoopOf(e.block)])
+			var t *domains.Thresholds
+			if e.joins < joinsWithThresholds {
+				t = f.thresholdsAt(e.block)
+			}
+			changed = e.st.num.Widen(s.num, t)
 		}
 	} else {
 		changed = e.st.num.Join(s.num)
@@ -178,6 +184,21 @@ func (f *fixpoint) merge(e *entry, s *State) {
 		e.joins++
 		f.push(e)
 	}
+}
+
+// widensAt reports the places where cycles are cut: loop heads, and callbacks,
+// which a helper may run any number of times.
+func (a *analysis) widensAt(b cfg.BlockID) bool {
+	fn := &a.g.Funcs[a.g.Blocks[b].Func]
+	return a.g.IsHead(b) || fn.Callback && fn.First == b
+}
+
+// thresholdsAt returns where a widening at b may stop.
+func (a *analysis) thresholdsAt(b cfg.BlockID) *domains.Thresholds {
+	if l := a.g.LoopOf(b); l != cfg.NoLoop {
+		return a.thresholds[l]
+	}
+	return nil
 }
 
 func (f *fixpoint) push(e *entry) {

@@ -31,14 +31,7 @@ func (a *analysis) callLocal(s *State, b cfg.BlockID, pc int, ins isa.Instructio
 	}
 	a.dropDead(s, s.depth, a.live.Regs(pc), a.live.Stack(pc))
 	caller := s.depth
-	s.depth++
-	s.frame[s.depth] = frame{call: int32(pc), fn: int32(fn)}
-	s.written[s.depth] = [8]uint64{}
-	s.ctx = a.pushContext(s.ctx, int32(pc), b, fn)
-	base := s.depth * s.lay.stride
-	for v := base; v < base+s.lay.stride; v++ {
-		s.set(domains.Var(v), Cell{})
-	}
+	a.pushFrame(s, b, pc, fn)
 	for r := isa.R1; r <= isa.R5; r++ {
 		if from := s.lay.reg(caller, r); s.cells[from].Kind != NotInit {
 			s.move(s.reg(r), from)
@@ -46,8 +39,35 @@ func (a *analysis) callLocal(s *State, b cfg.BlockID, pc int, ins isa.Instructio
 		}
 	}
 	s.forget(s.lay.reg(caller, isa.R0))
-	s.cells[s.reg(isa.FP)] = Cell{Kind: StackPtr, Region: int32(s.depth)}
 	a.follow(cfg.NoBlock, a.g.Funcs[fn].First, s)
+}
+
+// pushFrame starts a frame for function fn, called at pc in block b.
+func (a *analysis) pushFrame(s *State, b cfg.BlockID, pc, fn int) {
+	s.depth++
+	s.frame[s.depth] = frame{call: int32(pc), fn: int32(fn), base: s.frame[s.depth-1].base}
+	s.ctx = a.pushContext(s.ctx, int32(pc), b, fn)
+	a.clearFrame(s)
+}
+
+// clearFrame makes the running frame one that just started.
+func (a *analysis) clearFrame(s *State) {
+	s.written[s.depth] = [8]uint64{}
+	base := s.depth * s.lay.stride
+	for v := base; v < base+s.lay.stride; v++ {
+		s.set(domains.Var(v), Cell{})
+	}
+	s.cells[s.reg(isa.FP)] = Cell{Kind: StackPtr, Region: int32(s.depth)}
+}
+
+// popFrame ends the running frame.
+func (a *analysis) popFrame(s *State) {
+	base := s.depth * s.lay.stride
+	for v := base; v < base+s.lay.stride; v++ {
+		s.set(domains.Var(v), Cell{})
+	}
+	s.depth--
+	s.ctx = a.strings[s.ctx].parent
 }
 
 // exit pops a frame, or ends the program.
@@ -67,19 +87,19 @@ func (a *analysis) exit(s *State, pc int) {
 		s.set(r0, Cell{Kind: Poison})
 	}
 	f := s.frame[callee]
-	s.move(s.lay.reg(callee-1, isa.R0), r0)
-	base := callee * s.lay.stride
-	for v := base; v < base+s.lay.stride; v++ {
-		s.set(domains.Var(v), Cell{})
+	if f.callback != notCallback {
+		a.exitCallback(s, pc)
+		return
 	}
-	s.depth--
-	s.ctx = a.strings[s.ctx].parent
+	s.move(s.lay.reg(callee-1, isa.R0), r0)
+	a.popFrame(s)
 	from := a.g.BlockAt(int(f.call))
 	a.follow(from, a.g.Blocks[from].Succs[0], s)
 }
 
 // exitProgram checks the end of the program (V1, V10, V12, V17).
 func (a *analysis) exitProgram(s *State, pc int) {
+	a.lockedAt(s, pc, "the program ends")
 	if s.nrefs > 0 {
 		if d := a.alarm(pc, References, Safety); d != nil {
 			d.Message = "the program ends while it still holds a reference it acquired"

@@ -8,7 +8,7 @@ import (
 
 // visitsPerInsn is how much work the fixpoint may take, in visits of an
 // instruction of the program, before path exploration takes over.
-const visitsPerInsn = 40
+const visitsPerInsn = 20
 
 // solve runs the strategy and leaves in the ledger what stays open.
 func (a *analysis) solve(c Config, r *Result) {

@@ -396,6 +396,8 @@ func (a *analysis) packetLoad(s *State, pc int, ins isa.Instruction) {
 		a.readable(s, pc, isa.R6)
 	case ctx.Kind != CtxPtr || ctx.Off != 0 || ctx.has(HasVar):
 		a.refuse(pc, PacketLoads, "r6 must hold the unmodified context at a legacy packet load")
+	case s.lock.held != 0:
+		a.lockedAt(s, pc, "a legacy packet load may end the program")
 	case s.nrefs > 0:
 		a.refuse(pc, References, "a legacy packet load may end the program while a reference is held")
 	case ind && s.cells[s.reg(ins.Src)].Kind.isPointer() && !a.priv:

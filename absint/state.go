@@ -50,6 +50,10 @@ func (l *layout) temp(i int) domains.Var { return domains.Var(l.frames*l.stride 
 type frame struct {
 	call int32 // pc of the call instruction, -1 for the main program
 	fn   int32 // index of the function
+	// callback says how a helper runs the function, base how many references were
+	// held when it started.
+	callback callbackKind
+	base     int8
 }
 
 // State is a set of machine states at one program point.
@@ -71,8 +75,18 @@ type State struct {
 	// refs are the references held, in the order of acquisition.
 	refs  [maxRefs]uint32
 	nrefs int
+	// lock is the spin lock held.
+	lock heldLock
 	// nextID is the next fresh ID; made canonical at cut points.
 	nextID uint32
+}
+
+// heldLock is the spin lock that is held: that of the map value with the given
+// region and ID.
+type heldLock struct {
+	held   uint8
+	region int32
+	id     uint32
 }
 
 const (
@@ -91,7 +105,7 @@ func (s *State) copyFrom(t *State) {
 	s.num.CopyFrom(t.num)
 	s.depth, s.ctx, s.frame = t.depth, t.ctx, t.frame
 	s.dataRange, s.metaRange, s.dataMax = t.dataRange, t.metaRange, t.dataMax
-	s.refs, s.nrefs, s.nextID = t.refs, t.nrefs, t.nextID
+	s.refs, s.nrefs, s.lock, s.nextID = t.refs, t.nrefs, t.lock, t.nextID
 	for f := 0; f <= t.depth; f++ {
 		s.written[f] = t.written[f]
 	}
@@ -184,7 +198,7 @@ func (s *State) release(ref uint32) bool {
 // dropRef forgets a reference, without touching its pointers.
 func (s *State) dropRef(ref uint32) bool {
 	for i := range s.refs[:s.nrefs] {
-		if s.refs[i] == ref {
+		if s.refs[i] == ref && i >= int(s.frame[s.depth].base) {
 			copy(s.refs[i:], s.refs[i+1:s.nrefs])
 			s.nrefs--
 			return true
@@ -235,6 +249,7 @@ func (s *State) canonical() {
 			c.ID, c.Ref = rename(c.ID), rename(c.Ref)
 		}
 	}
+	s.lock.id = rename(s.lock.id)
 	s.nextID = n + 1
 }
 
@@ -243,7 +258,7 @@ func (s *State) canonical() {
 // numbers, or nothing known, count as alike.
 func (s *State) sameShape(t *State) bool {
 	if s.depth != t.depth || s.ctx != t.ctx || s.dataRange != t.dataRange || s.dataMax != t.dataMax || s.metaRange != t.metaRange ||
-		s.nrefs != t.nrefs || !equalRefs(s, t) {
+		s.nrefs != t.nrefs || !equalRefs(s, t) || s.lock != t.lock {
 		return false
 	}
 	n := s.active()
@@ -267,7 +282,7 @@ func equalRefs(s, t *State) bool {
 
 // shape hashes what sameShape compares.
 func (s *State) shape() uint64 {
-	h := uint64(s.ctx)<<40 ^ uint64(uint32(s.dataRange))<<20 ^ uint64(uint32(s.metaRange)) ^ uint64(uint32(s.dataMax))<<10 ^ uint64(s.nrefs)<<60
+	h := uint64(s.ctx)<<40 ^ uint64(uint32(s.dataRange))<<20 ^ uint64(uint32(s.metaRange)) ^ uint64(uint32(s.dataMax))<<10 ^ uint64(s.nrefs)<<60 ^ uint64(s.lock.id)<<50 ^ uint64(s.lock.held)<<56
 	for i, c := range s.cells[:s.active()] {
 		if c.Kind == NotInit || c.Kind == Scalar && s.lay.isWord(i) {
 			continue

@@ -59,6 +59,8 @@ const (
 	HasVar
 	// Untrusted BTF pointers may be dangling: loads are probe reads.
 	Untrusted
+	// HasLock: the map value holds a spin lock, so that its ID names it for ever.
+	HasLock
 	// Inner: the map is the inner map of Region.
 	Inner
 )

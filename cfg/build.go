@@ -39,6 +39,9 @@ type Options struct {
 	// last instruction of a function. Elsewhere such a call still has a successor:
 	// the engine knows that its state dies there. Nil: every call returns.
 	NoReturn func(pc int) bool
+	// Splits reports whether a block ends after the call at pc although nothing jumps
+	// there: calls that run a callback first return to the start of a block. Nil: none.
+	Splits func(pc int) bool
 }
 
 // Build makes the graph of a program whose functions start at slot 0, at starts
@@ -62,7 +65,7 @@ func BuildWith(insns []isa.Instruction, opts Options) (*Graph, []Problem) {
 	if len(insns) > MaxInsns {
 		return nil, []Problem{{Rule: "V14", Message: fmt.Sprintf("%d instructions, more than %d", len(insns), MaxInsns)}}
 	}
-	b := &builder{insns: insns, noReturn: opts.NoReturn, second: secondSlots(insns)}
+	b := &builder{insns: insns, noReturn: opts.NoReturn, splits: opts.Splits, second: secondSlots(insns)}
 	b.g = &Graph{Insns: insns}
 	b.findFuncs(opts.Starts)
 	if len(b.problems) > 0 {
@@ -89,6 +92,7 @@ type builder struct {
 	g        *Graph
 	insns    []isa.Instruction
 	noReturn func(pc int) bool
+	splits   func(pc int) bool
 	second   []bool // by slot: second slot of an LD_IMM64
 	starts   []int  // of functions, ascending
 	problems []Problem
@@ -210,7 +214,7 @@ func (b *builder) makeBlocks() {
 	}
 	for pc := 0; pc < n; pc += b.slots(pc) {
 		i := b.insns[pc]
-		if endsBlock(i) {
+		if endsBlock(i) || b.splits != nil && i.IsCall() && b.splits(pc) {
 			leader[pc+1] = true
 		}
 		if i.IsGoto() || i.IsCondJump() {

@@ -133,8 +133,12 @@ func loadLive(p *loader.Program) (log string, err error) {
 	// Level 4 is messages without a trace of every instruction.
 	attr.logLevel, attr.logSize, attr.logBuf = 4, uint32(len(buf)), address(buf)
 	run := func() {
-		var fd int
-		if fd, err = call(); err == nil {
+		// A signal, such as the Go runtime sends, ends a verification with EAGAIN.
+		fd, e := call()
+		for tries := 0; e == unix.EAGAIN && tries < 20; tries++ {
+			fd, e = call()
+		}
+		if err = e; e == nil {
 			unix.Close(fd)
 		}
 	}

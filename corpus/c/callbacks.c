@@ -1,7 +1,7 @@
 /* Loops whose body is a function that the kernel calls. */
-// program counted: safe, gap callbacks are not modelled
-// program each: safe, gap callbacks are not modelled
-// program counted_out_of_bounds: reject, linux "invalid access to map value|memory range|unbounded", gap callbacks are not modelled
+// program counted: safe
+// program each: safe
+// program counted_out_of_bounds: reject, linux "invalid access to map value|memory range|unbounded"
 #include "bpf.h"
 
 u32 table[128];

@@ -36,6 +36,8 @@ type analysis struct {
 	maps  []*loader.Map
 	inner []int32 // by map: index of its inner definition, -1 for none
 	refs  []int32 // by instruction: index in prog.Refs, -1 for none
+	// splits marks the calls that run a callback, by instruction.
+	splits []bool
 
 	led *ledger
 	// class is the kind of pointer each access instruction was reached with (V24).
@@ -165,7 +167,7 @@ func (a *analysis) last(s *State, b cfg.BlockID, pc int, ins isa.Instruction) {
 		a.branch(s, b, pc, ins)
 	case ins.IsLocalCall():
 		a.callLocal(s, b, pc, ins)
-	case a.runsCallback(pc):
+	case a.splits[pc]:
 		a.callWithCallback(s, b, pc, ins)
 	case ins.IsExit():
 		a.exit(s, pc)

@@ -191,7 +191,11 @@ func (a *analysis) buildGraph() bool {
 	for _, f := range a.prog.Funcs {
 		starts = append(starts, f.Insn)
 	}
-	g, problems := cfg.BuildWith(a.insns, cfg.Options{Starts: starts, Splits: a.runsCallback})
+	a.splits = make([]bool, len(a.insns))
+	for pc := 0; pc < len(a.insns); pc += a.insns[pc].Slots() {
+		a.splits[pc] = a.runsCallback(pc)
+	}
+	g, problems := cfg.BuildWith(a.insns, cfg.Options{Starts: starts, Splits: func(pc int) bool { return a.splits[pc] }})
 	for _, p := range problems {
 		class := Safety
 		if p.Policy {

@@ -314,9 +314,11 @@ func (a *analysis) memory(s *State, cs *callSite, i int, v domains.Var, size bou
 	if !a.priv && m&reads != 0 && !a.stackInitialised(s, cs, frame, sp) {
 		return false
 	}
-	if m&writes != 0 {
+	// A helper that does not promise to leave the memory alone may write it, though
+	// it need not be writable.
+	if m&writes != 0 || cs.h.Args[i].Kind == platform.ArgMem && flags&platform.ReadOnly == 0 {
 		s.clear(frame, sp.off.lo, sp.off.hi-sp.off.lo+sp.size, true)
-		if sp.off.exact() {
+		if sp.off.exact() && m&writes != 0 {
 			s.mark(frame, sp.off.lo, size.lo)
 		}
 	}

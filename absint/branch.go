@@ -213,8 +213,8 @@ func (a *analysis) testNull(s, t *State, c isa.Cond, v domains.Var) (fall, taken
 	}
 	cell := s.cells[v]
 	if !cell.has(MaybeNull) {
-		if cell.Kind == Poison || neverNull(cell.Kind) == false {
-			return true, true
+		if !neverNull(cell.Kind) || cell.has(HasVar) {
+			return true, true // with a variable part even the sum may be 0
 		}
 		return c == isa.EQ, c == isa.NE
 	}

@@ -205,7 +205,7 @@ func (a *analysis) reachable(targets map[obligation]*Diagnostic, suspended []boo
 		}
 	}
 	for b := range a.g.Blocks {
-		if !a.runsCallback(a.g.Blocks[b].End - 1) {
+		if !a.splits[a.g.Blocks[b].End-1] {
 			continue
 		}
 		for i := range a.g.Funcs {

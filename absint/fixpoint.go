@@ -96,7 +96,11 @@ func (f *fixpoint) chain(e *entry) {
 // isCut reports whether states are merged in front of b.
 func (a *analysis) isCut(b cfg.BlockID) bool {
 	blk := &a.g.Blocks[b]
-	return len(blk.Preds) != 1 || a.g.IsHead(b) || a.insns[a.g.Blocks[blk.Preds[0]].End-1].IsLocalCall()
+	if len(blk.Preds) != 1 || a.g.IsHead(b) {
+		return true
+	}
+	last := a.g.Blocks[blk.Preds[0]].End - 1
+	return a.insns[last].IsLocalCall() || a.splits[last]
 }
 
 // arrive merges s, which it consumes, into cut point b.

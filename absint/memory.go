@@ -368,7 +368,7 @@ func (a *analysis) loadRef(s *State, pc int, dst domains.Var, r *loader.Ref) {
 	case loader.RefFunc:
 		s.set(dst, Cell{Kind: FuncPtr, Region: int32(pc) + 1 + a.insns[pc].Imm})
 	case loader.RefKsym:
-		a.loadKsym(s, dst)
+		a.loadKsym(s, dst, r, a.insns[pc].Src)
 	case loader.RefPoison:
 		a.refuse(pc, ControlFlow, "a relocation that the target's types cannot satisfy is reached: "+r.Name)
 		s.set(dst, Cell{Kind: Poison})
@@ -409,7 +409,13 @@ func (a *analysis) packetLoad(s *State, pc int, ins isa.Instruction) {
 	s.setWord(s.reg(isa.R0), sized(ins.Size()))
 }
 
-// loadKsym is the address of a kernel symbol: a number whose value is not known.
-func (a *analysis) loadKsym(s *State, dst domains.Var) {
+// loadKsym is the address of a kernel symbol: 0 for a weak one that the kernel
+// does not have, a number of unknown value for one without a type. What typed
+// symbols point to is not modelled.
+func (a *analysis) loadKsym(s *State, dst domains.Var, r *loader.Ref, src isa.Reg) {
+	if r.Weak && src == isa.PseudoImm {
+		s.setConst(dst, 0)
+		return
+	}
 	s.set(dst, scalarCell)
 }

@@ -23,7 +23,7 @@ func roots(r *bpfcheck.Report) []bpfcheck.Diagnostic {
 	}
 	var out []bpfcheck.Diagnostic
 	var marks stains
-	last := -1
+	last, failedCall := -1, false
 	for pc := 0; pc < len(r.Prog.Insns); pc += r.Prog.Insns[pc].Slots() {
 		if f, ok := bpfcheck.FuncAt(r.Prog, pc); ok && f.Insn == pc {
 			marks = stains{}
@@ -32,14 +32,18 @@ func roots(r *bpfcheck.Report) []bpfcheck.Diagnostic {
 		uses := ins.Uses()
 		ds := at[pc]
 		root := bestOf(ds)
-		if root >= 0 && !marks.explain(uses, ds[root].Rule) {
+		switch {
+		case root < 0:
+		case ds[root].Rule == "V12" && ins.IsExit() && failedCall: // nothing was released
+		case !marks.explain(uses, ds[root].Rule):
 			out = append(out, ds[root])
 		}
 		marks.step(ins)
 		for _, d := range ds {
 			if d.Status == absint.Open {
-				marks.result |= ins.Defs()
+				marks.result |= results(ins)
 				marks.add(uses&^ins.Defs(), d.Rule)
+				failedCall = failedCall || ins.IsCall()
 			}
 		}
 		last = pc
@@ -50,6 +54,37 @@ func roots(r *bpfcheck.Report) []bpfcheck.Diagnostic {
 		}
 	}
 	return out
+}
+
+// results are the registers that an instruction gives a value.
+func results(ins isa.Instruction) isa.RegSet {
+	if ins.IsCall() {
+		return 0 // a refused call still gives what its helper returns
+	}
+	return ins.Defs()
+}
+
+// group puts diagnostics that say the same of several instructions together.
+func group(ds []bpfcheck.Diagnostic) []*findingGroup {
+	type key struct{ rule, message, help string }
+	var groups []*findingGroup
+	by := map[key]*findingGroup{}
+	for i := range ds {
+		k := key{ds[i].Rule, ds[i].Message, ds[i].Help}
+		if g := by[k]; g != nil {
+			g.others = append(g.others, ds[i].PC)
+			continue
+		}
+		by[k] = &findingGroup{first: &ds[i]}
+		groups = append(groups, by[k])
+	}
+	return groups
+}
+
+// findingGroup is a diagnostic and the other instructions it holds for.
+type findingGroup struct {
+	first  *bpfcheck.Diagnostic
+	others []int
 }
 
 // bestOf chooses among the diagnostics of one instruction the one to print: a

@@ -54,7 +54,11 @@ func helpText(v verb) string {
 		if value != "" {
 			value = " " + value
 		}
-		fmt.Fprintf(&b, "  --%-20s %s\n", f.Name+value, text)
+		dash := "--"
+		if len(f.Name) == 1 {
+			dash = "-"
+		}
+		fmt.Fprintf(&b, "  %-22s %s\n", dash+f.Name+value, text)
 	})
 	return b.String()
 }

@@ -13,10 +13,11 @@ import (
 )
 
 // Bounds on what is printed of one program without --verbose: findings, lines of
-// values of each, and bytes of a source line.
+// values of each, instructions where the same is found, and bytes of a source line.
 const (
 	maxFindings = 4
 	maxValues   = 2
+	maxOthers   = 8
 	maxSource   = 160
 )
 
@@ -107,35 +108,38 @@ func (t *textPrinter) verdict(r *bpfcheck.Report) {
 	if r.Prog.Descr != "" {
 		t.line(printable(r.Prog.Descr))
 	}
-	t.line(t.style.paint(dim, fmt.Sprintf("visited %d, states %d, at most %d at once (%d bytes), strategy %s",
-		r.Visited, r.States, r.PeakStates, r.PeakBytes, r.Strategy)))
+	t.line(t.style.paint(dim, fmt.Sprintf("visited %d, states %d, at most %d at once (%d KiB), strategy %s",
+		r.Visited, r.States, r.PeakStates, (r.PeakBytes+1023)/1024, orNone(r.Strategy))))
 }
 
 // findings prints what keeps a program from being safe, root causes first.
 func (t *textPrinter) findings(r *bpfcheck.Report) {
-	shown := r.Diagnostics
-	hidden, follow := 0, 0
 	if r.Reason != "" {
 		t.unsupported(r)
 		if r.Verdict == string(absint.Unsupported) && !t.verbose {
 			return // what was found before the analysis gave up says little
 		}
 	}
-	if !t.verbose {
-		shown = roots(r)
-		follow = len(r.Diagnostics) - len(shown)
-		if len(shown) > maxFindings {
-			shown, hidden = shown[:maxFindings], len(shown)-maxFindings
+	if t.verbose {
+		for i := range r.Diagnostics {
+			t.finding(r, &r.Diagnostics[i], nil)
 		}
+		return
 	}
-	for i := range shown {
-		t.finding(r, &shown[i])
+	causes := roots(r)
+	groups := group(causes)
+	for _, g := range groups[:min(len(groups), maxFindings)] {
+		t.finding(r, g.first, g.others)
 	}
-	switch {
-	case hidden > 0:
-		t.printf("  %s\n", t.style.paint(dim, fmt.Sprintf("and %s; --verbose shows all", plural(hidden+follow, "more finding"))))
-	case follow > 0:
-		t.printf("  %s\n", t.style.paint(dim, fmt.Sprintf("and %s that may follow from these; --verbose shows all", plural(follow, "more finding"))))
+	var rest []string
+	if n := len(groups) - maxFindings; n > 0 {
+		rest = append(rest, plural(n, "more finding"))
+	}
+	if n := len(r.Diagnostics) - len(causes); n > 0 {
+		rest = append(rest, plural(n, "finding")+" that may follow from these")
+	}
+	if len(rest) > 0 {
+		t.printf("  %s\n", t.style.paint(dim, "and "+strings.Join(rest, ", ")+": see --verbose"))
 	}
 }
 
@@ -147,8 +151,9 @@ func (t *textPrinter) unsupported(r *bpfcheck.Report) {
 	}
 }
 
-// finding prints one diagnostic in at most eight lines.
-func (t *textPrinter) finding(r *bpfcheck.Report, d *bpfcheck.Diagnostic) {
+// finding prints one diagnostic in at most nine lines, others being the
+// instructions where the same is found.
+func (t *textPrinter) finding(r *bpfcheck.Report, d *bpfcheck.Diagnostic, others []int) {
 	tag, color := "not proved", yellow
 	if d.Status == absint.Refuted {
 		tag, color = "broken", red
@@ -172,100 +177,24 @@ func (t *textPrinter) finding(r *bpfcheck.Report, d *bpfcheck.Diagnostic) {
 	if d.Help != "" {
 		t.line(" = " + t.style.paint(cyan, "help:") + " " + printable(d.Help))
 	}
+	if len(others) > 0 {
+		t.line(" = the same at pc " + pcs(others))
+	}
 }
 
-// place prints where an instruction comes from: its source line, and the
-// instruction; or else the instructions around it.
-func (t *textPrinter) place(r *bpfcheck.Report, pc int) {
-	p := r.Prog
-	l, ok := bpfcheck.LineAt(p, pc)
-	if ok && l.Line > 0 {
-		at := printable(l.File) + ":" + strconv.Itoa(l.Line)
-		if l.Column > 0 {
-			at += ":" + strconv.Itoa(l.Column)
+// pcs lists the first instructions of a list.
+func pcs(list []int) string {
+	var b strings.Builder
+	for i, pc := range list {
+		if i == maxOthers {
+			return b.String() + fmt.Sprintf(" and %d more", len(list)-i)
 		}
-		t.line(t.style.paint(cyan, "-->") + " " + at + t.inFunction(p, pc))
-		ok = t.source(l)
-	} else if f := t.inFunction(p, pc); f != "" {
-		t.line(t.style.paint(cyan, "-->") + f)
-		ok = false
-	}
-	if ok && !t.verbose {
-		if pc >= 0 && pc < len(p.Insns) {
-			t.line(fmt.Sprintf(" = %d: %s", pc, printable(isa.Disassemble(p.Insns[pc], pc, t.names(p)))))
+		if i > 0 {
+			b.WriteString(", ")
 		}
-		return
+		b.WriteString(strconv.Itoa(pc))
 	}
-	before, after := 2, 1
-	if t.verbose {
-		before, after = 5, 3
-	}
-	t.around(p, pc, before, after)
-}
-
-// inFunction names the subprogram that pc is in, "" for the main program.
-func (t *textPrinter) inFunction(p *loader.Program, pc int) string {
-	if f, ok := bpfcheck.FuncAt(p, pc); ok && f.Insn > 0 {
-		return " in " + printable(f.Name)
-	}
-	return ""
-}
-
-// source prints a source line with a mark under the word at its column. It
-// returns false if the compiler recorded no text.
-func (t *textPrinter) source(l loader.Line) bool {
-	text := strings.TrimRight(l.Text, " \t\r\n")
-	lead := len(text) - len(strings.TrimLeft(text, " \t"))
-	col := l.Column - 1 - lead // in bytes of what is printed
-	text = text[lead:]
-	if text == "" {
-		return false
-	}
-	if len(text) > maxSource {
-		text = text[:maxSource] + "…"
-	}
-	num := strconv.Itoa(l.Line)
-	bar := t.style.paint(cyan, "|")
-	t.line(t.style.paint(cyan, fmt.Sprintf("%4s", num)) + " " + bar + " " + printable(text))
-	if col < 0 || col >= min(len(text), maxSource) {
-		return true
-	}
-	n := 1
-	for col+n < len(text) && isWord(text[col]) && isWord(text[col+n]) {
-		n++
-	}
-	blank := strings.Repeat(" ", len([]rune(text[:col])))
-	t.line(strings.Repeat(" ", max(4, len(num))) + " " + bar + " " + blank + t.style.paint(yellow, strings.Repeat("^", n)))
-	return true
-}
-
-func isWord(c byte) bool {
-	return c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-}
-
-// around prints the instructions around pc, with an arrow.
-func (t *textPrinter) around(p *loader.Program, pc, before, after int) {
-	if pc < 0 || pc >= len(p.Insns) {
-		return
-	}
-	var starts []int // of the instructions up to pc, the last before+1
-	for i := 0; i <= pc; i += p.Insns[i].Slots() {
-		starts = append(starts, i)
-	}
-	starts = starts[max(0, len(starts)-before-1):]
-	for i := pc + p.Insns[pc].Slots(); i < len(p.Insns) && after > 0; i += p.Insns[i].Slots() {
-		starts = append(starts, i)
-		after--
-	}
-	names := t.names(p)
-	for _, i := range starts {
-		text := fmt.Sprintf("%4d: %s", i, printable(isa.Disassemble(p.Insns[i], i, names)))
-		if i == pc {
-			t.line(t.style.paint(yellow, "->") + text[2:])
-		} else {
-			t.line(t.style.paint(dim, text))
-		}
-	}
+	return b.String()
 }
 
 // summary prints the count of each verdict.

@@ -2,18 +2,20 @@
 // bounds of each variable.
 //
 // The idea has two layers. The lower one is value numbering: a variable is a
-// node and an offset, v = node + delta modulo 2^w. Copies and additions of
-// constants only touch the offset, so they cost nothing and stay exact when they
-// wrap around; constants are offsets of the node Zero, variables about which
-// nothing is known have no node. Whatever is learned of a variable is kept at
-// its node, so all its copies learn it too. Two states are joined by numbering
-// again: variables that differ by the same amount on both sides share a node of
-// the result, which keeps i == count across a loop's back edge though both change.
+// node, a scale and an offset, v = scale * node + delta modulo 2^w. Copies and
+// additions of constants only touch the offset, so they cost nothing and stay
+// exact when they wrap around; constants are offsets of the node Zero, variables
+// about which nothing is known have no node. Whatever is learned of a variable is
+// kept at its node, so all that is computed from it learns it too. Two states are
+// joined by numbering again: variables that differ by the same amount on both
+// sides share a node of the result, which keeps i == count across a loop's back
+// edge though both change; and variables that are constants on either side are on
+// one line, which keeps off == 4*i + 14, or what a status code says of a length.
 //
 // The upper layer is a sparse zone over the nodes in split normal form: bounds
 // are kept apart, in the node, and an edge x - y <= c, over ℤ on the unsigned
 // values of the nodes, is kept only where comparisons or operations relate x and
-// y. Edges are closed under paths as they are added, bounds under edges. Edges
+// y. Only values of scale 1 have edges. Edges are closed under paths as they are added, bounds under edges. Edges
 // come from comparisons of registers, from sums and differences that do not
 // wrap, and from operations that cannot increase their operand.
 //
@@ -22,9 +24,10 @@
 // from his thesis, 2004). Edges apart from bounds is the split normal form of
 // Gange, Navas, Schachte, Søndergaard and Stuckey (Exploiting Sparsity in
 // Difference-Bound Matrices, SAS 2016; A Fresh Look at Zones and Octagons,
-// TOPLAS 2021). Nodes with offsets are a union-find with labels on its links
-// (Lesbre, Lemerre, Ait-El-Hara and Bobot, Relational Abstractions Based on
-// Labeled Union-Find, PLDI 2025); joins of equalities by pairs of names go back
+// TOPLAS 2021). Nodes with scales and offsets are a union-find with labels on its
+// links (Lesbre, Lemerre, Ait-El-Hara and Bobot, Relational Abstractions Based on
+// Labeled Union-Find, PLDI 2025), and the equalities between two variables of
+// Karr (Affine Relationships Among Variables of a Program, 1976); joins of equalities by pairs of names go back
 // to Gulwani and Necula (A Polynomial-Time Algorithm for Global Value
 // Numbering, SAS 2004).
 //

@@ -68,7 +68,7 @@ func value(env []uint64, o domains.Operand) uint64 {
 // biased picks the operations that keep relations more often.
 func (m *machine) op() isa.ALUOp {
 	if m.r.Intn(2) == 0 {
-		return []isa.ALUOp{isa.Mov, isa.Add, isa.Sub}[m.r.Intn(3)]
+		return []isa.ALUOp{isa.Mov, isa.Mov, isa.Add, isa.Sub, isa.Mul, isa.Lsh}[m.r.Intn(6)]
 	}
 	return isa.ALUOp(1 + m.r.Intn(int(isa.NumALU)-1))
 }
@@ -78,18 +78,18 @@ func (m *machine) step() {
 	v := domains.Var(m.r.Intn(m.n))
 	o := m.operand()
 	switch k := m.r.Intn(20); {
+	case k < 6:
+		m.alu(s, m.op(), m.width(), v, o)
+	case k < 7:
+		m.multiple(s, v, domains.Var(m.r.Intn(m.n)))
 	case k < 8:
-		op, w := m.op(), m.width()
-		s.z.ALU(op, w, v, o)
-		for _, e := range s.envs {
-			e[v] = isa.Eval(op, w, e[v], value(e, o))
+		for v := range domains.Var(m.n) { // constants, for joins that put them on a line
+			if m.r.Intn(4) != 0 {
+				m.alu(s, isa.Mov, m.w, v, domains.K(m.number()))
+			}
 		}
 	case k < 14:
-		c, w := isa.Cond(1+m.r.Intn(int(isa.NumCond)-1)), m.width()
-		before := m.words(s.z)
-		s.z.Assume(c, w, v, o)
-		m.changed(s.z, before, v, o)
-		m.keep(s, func(e []uint64) bool { return isa.Holds(c, w, e[v], value(e, o)) })
+		m.assume(s, isa.Cond(1+m.r.Intn(int(isa.NumCond)-1)), m.width(), v, o)
 	case k < 15:
 		d := m.word()
 		before := m.words(s.z)
@@ -107,6 +107,36 @@ func (m *machine) step() {
 		m.merge(s, m.sets[m.r.Intn(len(m.sets))], k == 19)
 	}
 	m.check(s)
+}
+
+func (m *machine) alu(s *set, op isa.ALUOp, w isa.Width, v domains.Var, o domains.Operand) {
+	s.z.ALU(op, w, v, o)
+	for _, e := range s.envs {
+		e[v] = isa.Eval(op, w, e[v], value(e, o))
+	}
+	m.check(s)
+}
+
+func (m *machine) assume(s *set, c isa.Cond, w isa.Width, v domains.Var, o domains.Operand) {
+	before := m.words(s.z)
+	s.z.Assume(c, w, v, o)
+	m.changed(s.z, before, v, o)
+	m.keep(s, func(e []uint64) bool { return isa.Holds(c, w, e[v], value(e, o)) })
+	m.check(s)
+}
+
+// multiple makes v a multiple of u, which is not too big for that.
+func (m *machine) multiple(s *set, v, u domains.Var) {
+	most := m.w.WordMask() >> (2 + m.r.Intn(int(m.w.Word)-2))
+	m.assume(s, isa.LE, m.w, u, domains.K(most))
+	if m.r.Intn(2) == 0 {
+		m.alu(s, isa.Mov, m.w, v, domains.V(u))
+		m.alu(s, isa.Mul, m.w, v, domains.K(uint64(2+m.r.Intn(3))))
+		m.alu(s, isa.Add, m.w, v, domains.K(m.number()))
+	} else {
+		m.alu(s, isa.Mov, m.w, v, domains.K(m.number()))
+		m.alu(s, isa.Sub, m.w, v, domains.V(u))
+	}
 }
 
 func (m *machine) words(z domains.Numeric) []domains.Word {

@@ -37,7 +37,12 @@ func readBTF(path string) ([]byte, error) {
 			return nil, fmt.Errorf("%s: no gzip file: %w", path, err)
 		}
 	}
-	raw, err := io.ReadAll(io.LimitReader(r, maxBTF+1))
+	var buf bytes.Buffer
+	if st, err := f.Stat(); err == nil && st.Size() <= maxBTF {
+		buf.Grow(int(st.Size()) + bytes.MinRead)
+	}
+	_, err = buf.ReadFrom(io.LimitReader(r, maxBTF+1))
+	raw := buf.Bytes()
 	if err != nil {
 		return nil, fmt.Errorf("%s: cannot be read: %w", path, unwrapPath(err))
 	}

@@ -92,7 +92,8 @@ func (p *pairing) words(c *class, a, b *State, m merger) bool {
 	var bufA, bufB domains.Word
 	wa, wb := a.wordAt(c.refA, &bufA), b.wordAt(c.refB, &bufB)
 	c.sa, c.sb = span{wa.UMin, wa.UMax}, span{wb.UMin, wb.UMax}
-	moved := c.refA.node == zero || c.refA.node != none && c.refA.delta != 0
+	// A multiple is less than its Word tells, so that it is another value if it stays alone.
+	moved := c.refA.node == zero || c.refA.node != none && (c.refA.delta != 0 || !c.refA.plain())
 	if *wa == *wb {
 		c.word = *wa
 		return moved

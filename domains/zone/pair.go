@@ -219,7 +219,7 @@ func (p *pairing) isMultiple(x, y ref, a *State) bool {
 // trivial reports whether r tells nothing: its node has neither bounds, nor edges, nor another variable.
 func (z *State) trivial(r ref) bool {
 	n := &z.nodes[r.node]
-	return r.node == none || n.refs == 1 && n.slot == noSlot && n.word == z.nodes[none].word
+	return r.node == none || r.plain() && n.refs == 1 && n.slot == noSlot && n.word == z.nodes[none].word
 }
 
 // class returns the class of v, which is x in a and y in b. The value of a new one

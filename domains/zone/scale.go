@@ -114,6 +114,9 @@ func (z *State) detach(v domains.Var) {
 	}
 	d := scaleWord(z.w, &z.nodes[r.node].word, r.scale())
 	id := z.fresh(d)
+	if z.nodes[r.node].touched {
+		z.touch(id)
+	}
 	for u := range z.vars {
 		if x := z.vars[u]; x.node == r.node && x.extra == r.extra {
 			z.set(domains.Var(u), ref{node: id, delta: x.delta})

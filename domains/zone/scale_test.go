@@ -148,6 +148,35 @@ func TestJoinOfScaled(t *testing.T) {
 	}
 }
 
+// TestMultipleAlone: a multiple of something that has gone is no longer one once
+// it is joined with another number.
+func TestMultipleAlone(t *testing.T) {
+	for _, bound := range []int64{3, -1} {
+		p, q := newProg(t), newProg(t)
+		p.when(r0, isa.LE, k(1000))
+		p.do(isa.Mov, r1, domains.V(r0))
+		p.do(isa.Mul, r1, k(4))
+		wide := newProg(t) // forget the bound, but not the multiple
+		wide.do(isa.Mov, r1, k(4))
+		wide.do(isa.Mov, r0, k(1))
+		next := newProg(t)
+		next.do(isa.Mov, r1, k(8))
+		next.do(isa.Mov, r0, k(2))
+		wide.Widen(next.State, nil)
+		q.when(r1, isa.LE, k(bound))
+		for _, x := range []prog{p, wide} {
+			x.Havoc(r0)
+			if q.Leq(x.State) {
+				t.Errorf("%s is below %s", q, x)
+			}
+			x.Join(q.State)
+			if d := x.Word(r1); !x.Contains([]uint64{7, 3}) || !d.Contains(isa.W64, 3) {
+				t.Errorf("lost 3: %s", x)
+			}
+		}
+	}
+}
+
 // TestWidenTogether: counters that start elsewhere stop at the threshold of either.
 func TestWidenTogether(t *testing.T) {
 	p := newProg(t)

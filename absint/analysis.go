@@ -54,6 +54,9 @@ type analysis struct {
 	// on single paths they would make every state a new one.
 	counting bool
 
+	// record, if not nil, takes a copy of every state that an instruction is run on.
+	record *Invariants
+
 	budget   budget
 	deadline time.Time
 	visited  int
@@ -145,6 +148,9 @@ func (a *analysis) block(s *State, b cfg.BlockID) {
 	for pc := blk.Start; pc < blk.End; {
 		ins := a.insns[pc]
 		a.visited++
+		if a.record != nil {
+			a.keep(s, pc)
+		}
 		next := pc + ins.Slots()
 		if next >= blk.End {
 			a.last(s, b, pc, ins)

@@ -44,6 +44,9 @@ type Config struct {
 	MaxInsns  int
 	MaxStates int
 	MaxTime   time.Duration
+	// Record keeps the states in front of every instruction in Result.Invariants. For
+	// tests: it is slow and takes memory. The ladder then keeps those of its fixpoint.
+	Record bool
 }
 
 // The default budget.
@@ -68,13 +71,17 @@ type Result struct {
 	PeakBytes int64
 	// Strategy is the last one that was needed.
 	Strategy Strategy
+	// Invariants are the states found, if Config.Record is set and the strategy
+	// came to its end.
+	Invariants *Invariants
+	keep       bool
 }
 
 // Analyze judges one program. It never panics on hostile programs and always
 // ends: an exhausted budget gives Unknown.
 func Analyze(p *loader.Program, c Config) Result {
 	start := time.Now()
-	r := Result{Insns: len(p.Insns)}
+	r := Result{Insns: len(p.Insns), keep: c.Record}
 	a := newAnalysis(p, c, start)
 	if a.prepare(c) {
 		a.solve(c, &r)

@@ -3,11 +3,13 @@ package absint_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/bpfcheck/bpfcheck/absint"
 	"github.com/bpfcheck/bpfcheck/btfcheck"
 	"github.com/bpfcheck/bpfcheck/domains/all"
+	"github.com/bpfcheck/bpfcheck/isa"
 	"github.com/bpfcheck/bpfcheck/loader"
 	"github.com/bpfcheck/bpfcheck/platform/linux"
 )
@@ -63,4 +65,45 @@ func BenchmarkObjects(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(visited), "ns/insn")
 	b.ReportMetric(float64(visited)/float64(b.N), "visited")
+}
+
+// BenchmarkTransfer runs straight-line code of each class through the transfer
+// function: the state is made before, so that allocations are those of the loop.
+func BenchmarkTransfer(b *testing.B) {
+	target, err := linux.Lookup("linux-6.18")
+	if err != nil {
+		b.Fatal(err)
+	}
+	domain, err := all.Select(all.Names())
+	if err != nil {
+		b.Fatal(err)
+	}
+	body := `
+		r2 = r3
+		r2 += 4
+		w4 = w2
+		r4 &= 255
+		r4 <<= 3
+		*(u64 *)(r10 - 8) = r4
+		r5 = *(u64 *)(r10 - 8)
+		r5 ^= r3
+		*(u32 *)(r10 - 16) = r5
+		r3 = *(u32 *)(r10 - 16)
+	`
+	const times = 100
+	src := "r3 = *(u32 *)(r1 + 0)\n" + strings.Repeat(body, times) + "r0 = 0\nexit\n"
+	out, err := isa.Assemble(src, isa.AsmOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	p := &loader.Program{Type: "socket_filter", License: "GPL", Insns: out.Insns}
+	t, err := absint.NewTransferBench(p, absint.Config{Target: target, Domains: domain})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		t()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(out.Insns)), "ns/insn")
 }

@@ -49,6 +49,8 @@ type fixpoint struct {
 	limit  int // instructions to visit before giving up, 0 for none
 	// widen is off in the descending passes.
 	widen bool
+	// discard is set while states are only looked at.
+	discard bool
 	// live holds every entry, in the order of creation.
 	live []*entry
 	path []successor // pending blocks of the running chain
@@ -105,6 +107,10 @@ func (a *analysis) isCut(b cfg.BlockID) bool {
 
 // arrive merges s, which it consumes, into cut point b.
 func (f *fixpoint) arrive(s *State, b cfg.BlockID) {
+	if f.discard {
+		f.put(s)
+		return
+	}
 	f.settle(s, b)
 	c := f.cutAt(s.ctx, b)
 	if c.folded {

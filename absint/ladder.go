@@ -69,9 +69,25 @@ func (a *analysis) runFixpoint(r *Result, limit int) bool {
 		a.led.explain = i == passes-1
 		f.descend()
 	}
+	if r.keep && a.unsupported == "" {
+		a.recordFixpoint(f, r)
+	}
 	a.account(r, f.states, f.states)
 	a.forgetCuts()
 	return true
+}
+
+// recordFixpoint runs every entry once more and keeps what instructions see.
+func (a *analysis) recordFixpoint(f *fixpoint, r *Result) {
+	a.record = &Invariants{at: make([][]*State, len(a.insns))}
+	f.discard = true
+	for _, e := range f.live {
+		if e.st != nil {
+			f.chain(e)
+		}
+	}
+	f.discard = false
+	r.Invariants, a.record = a.record, nil
 }
 
 // forgetCuts returns the states of the fixpoint to the pool.
@@ -102,7 +118,14 @@ func (a *analysis) runExplore(r *Result, targets map[obligation]*Diagnostic) {
 		a.led.only, a.led.suspended = targets, suspended
 		x.reach = a.reachable(targets, suspended)
 	}
+	if r.keep && targets == nil {
+		a.record = &Invariants{at: make([][]*State, len(a.insns))}
+	}
 	done := x.run()
+	if done && a.record != nil {
+		r.Invariants = a.record
+	}
+	a.record = nil
 	a.account(r, x.states, x.peak)
 	if done {
 		return

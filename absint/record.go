@@ -1,0 +1,178 @@
+package absint
+
+import (
+	"fmt"
+
+	"github.com/bpfcheck/bpfcheck/domains"
+	"github.com/bpfcheck/bpfcheck/isa"
+)
+
+// Invariants are the states that an analysis found, by instruction: every
+// concrete state in front of an instruction lies in one of them, or the analysis
+// is wrong. They are what the containment oracle holds executions against.
+type Invariants struct {
+	at [][]*State
+}
+
+// Count returns how many states hold in front of the instruction at pc.
+func (inv *Invariants) Count(pc int) int { return len(inv.at[pc]) }
+
+// Admits reports whether a concrete state in front of pc lies in one of the
+// abstract states there. If not, why tells for one of them what does not fit.
+func (inv *Invariants) Admits(pc int, c *Concrete) (ok bool, why string) {
+	why = "the analysis takes this instruction to be unreachable"
+	best := -1
+	for _, s := range inv.at[pc] {
+		w, depth := s.admits(c)
+		if w == "" {
+			return true, ""
+		}
+		if depth > best {
+			best, why = depth, w
+		}
+	}
+	return false, why
+}
+
+// Place is what an address means.
+type Place struct {
+	Kind   Kind
+	Region int32
+	Off    int64
+}
+
+// Concrete is the state of a machine in front of an instruction.
+type Concrete struct {
+	// Depth is the number of frames below the running one, Calls the instructions
+	// that they are calling at, outermost first.
+	Depth int
+	Calls [maxFrames]int32
+	// Reg returns a register of a frame; known is false where it cannot be told,
+	// as for R0 to R5 of a calling frame.
+	Reg func(frame int, r isa.Reg) (bits uint64, known bool)
+	// Stack returns a frame's stack; byte 512+k is at r10+k.
+	Stack func(frame int) *[stackBytes]byte
+	// Resolve says what an address means.
+	Resolve func(addr uint64) (Place, bool)
+	// PacketSize is the number of bytes between data and data_end.
+	PacketSize int64
+}
+
+// record keeps a copy of s as one of the states in front of pc.
+func (a *analysis) keep(s *State, pc int) {
+	t := newState(&a.lay, a.newNum(a.lay.n))
+	t.copyFrom(s)
+	for f := 0; f <= t.depth; f++ {
+		for d := 0; d < t.lay.ghosts; d++ {
+			t.num.Havoc(t.lay.ghost(f, d))
+		}
+	}
+	for i := 0; i < numTemps; i++ {
+		t.num.Havoc(t.lay.temp(i))
+	}
+	a.record.at[pc] = append(a.record.at[pc], t)
+}
+
+// admits returns "" if the concrete state lies in s, else what does not fit and
+// how far the comparison got.
+func (s *State) admits(c *Concrete) (why string, depth int) {
+	if s.depth != c.Depth {
+		return fmt.Sprintf("%d frames, not %d", c.Depth+1, s.depth+1), 0
+	}
+	for f := 1; f <= s.depth; f++ {
+		if s.frame[f].call != c.Calls[f-1] {
+			return "other call sites", 0
+		}
+	}
+	if int64(s.dataRange) > c.PacketSize || int64(s.dataMax) < c.PacketSize {
+		return fmt.Sprintf("the packet has %d bytes, not %d to %d", c.PacketSize, s.dataRange, s.dataMax), 1
+	}
+	env := make([]uint64, s.lay.n)
+	for v := range s.cells[:s.active()] {
+		bits, known := s.concrete(c, v)
+		if !known {
+			if s.num.Word(domains.Var(v)) != domains.TopWord(isa.W64) {
+				return "", 0 // a register that cannot be told takes part in relations
+			}
+			continue
+		}
+		if why := s.admitCell(c, domains.Var(v), bits, env); why != "" {
+			return fmt.Sprintf("%s of frame %d: %s", s.name(v), v/s.lay.stride, why), 2 + v
+		}
+	}
+	if !s.num.Contains(env) {
+		return "the numbers do not fit together: " + s.num.String(), s.lay.n + 2
+	}
+	return "", 0
+}
+
+func (s *State) name(v int) string {
+	if i := v % s.lay.stride; i < isa.NumRegs {
+		return fmt.Sprintf("r%d", i)
+	} else {
+		return fmt.Sprintf("stack[%d]", -4*(i-isa.NumRegs+1))
+	}
+}
+
+// concrete returns the bits of a cell's register or stack word.
+func (s *State) concrete(c *Concrete, v int) (bits uint64, known bool) {
+	f, i := v/s.lay.stride, v%s.lay.stride
+	switch {
+	case i < isa.NumRegs:
+		if s.cells[v].Kind == NotInit {
+			return 0, true
+		}
+		return c.Reg(f, isa.Reg(i))
+	case i >= isa.NumRegs+s.lay.words:
+		return 0, true // ghosts have no value
+	}
+	start := stackBytes - 4*(i-isa.NumRegs+1)
+	stack := c.Stack(f)
+	for k := int(s.cells[v].Size) - 1; k >= 0; k-- {
+		bits = bits<<8 | uint64(stack[start+k])
+	}
+	return bits, true
+}
+
+// admitCell returns "" if bits fit the cell, and sets the number of v in env.
+func (s *State) admitCell(c *Concrete, v domains.Var, bits uint64, env []uint64) string {
+	cell := s.cells[v]
+	switch {
+	case cell.Kind == NotInit, cell.Kind == Poison:
+		return ""
+	case cell.Kind == Scalar:
+		env[v] = bits
+		if d := s.num.Word(v); !d.Contains(isa.W64, bits) {
+			return fmt.Sprintf("%d (%#x) is not in %s", int64(bits), bits, d.Text(isa.W64))
+		}
+		return ""
+	case cell.has(MaybeNull) && bits == 0:
+		return ""
+	}
+	p, ok := c.Resolve(bits)
+	if !ok {
+		return fmt.Sprintf("%#x is no address, but a %s pointer is expected", bits, cell.Kind)
+	}
+	if cell.Kind == PacketEnd || cell.Kind == PacketMeta {
+		if p.Kind != Packet || cell.Kind == PacketEnd && p.Off != c.PacketSize {
+			return fmt.Sprintf("offset %d of a %s where the %s is expected", p.Off, p.Kind, cell.Kind)
+		}
+		return ""
+	}
+	if p.Kind != cell.Kind || regionMatters(cell.Kind) && p.Region != cell.Region && !cell.has(Inner) {
+		return fmt.Sprintf("a %s pointer (%d) where a %s pointer (%d) is expected", p.Kind, p.Region, cell.Kind, cell.Region)
+	}
+	part := uint64(p.Off - int64(cell.Off))
+	if cell.has(HasVar) {
+		env[v] = part
+	} else if part != 0 {
+		return fmt.Sprintf("offset %d, not %d", p.Off, cell.Off)
+	}
+	if cell.Kind == Packet && cell.ID != 0 && int64(part)+int64(cell.Range) > c.PacketSize {
+		return fmt.Sprintf("%d bytes from %d are not inside the packet of %d bytes", cell.Range, int64(part), c.PacketSize)
+	}
+	return ""
+}
+
+// regionMatters reports the kinds whose region an execution can tell.
+func regionMatters(k Kind) bool { return k == StackPtr || k == MapValue || k == MapPtr }

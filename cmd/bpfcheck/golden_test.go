@@ -110,3 +110,16 @@ func TestJSON(t *testing.T) {
 		}
 	}
 }
+
+// TestReadme: the samples that the README shows are what the command prints.
+func TestReadme(t *testing.T) {
+	readme := normal(string(readFile(t, "../../README.md")))
+	for _, args := range []string{"verify --btf none corpus/c/packet_count.o", "verify --btf none --program header_half_checked corpus/c/packet_count_unsafe.o"} {
+		words := strings.Fields(args)
+		words[len(words)-1] = "../../" + words[len(words)-1]
+		r := bpfcheckRun("", words...)
+		if text := strings.ReplaceAll(normal(r.stdout), "../../", ""); r.stdout == "" || !strings.Contains(readme, "```\n"+text+"```\n") {
+			t.Errorf("README.md does not show what `bpfcheck %s` prints:\n%s", args, text)
+		}
+	}
+}

@@ -15,24 +15,26 @@
 // The upper layer is a sparse zone over the nodes in split normal form: bounds
 // are kept apart, in the node, and an edge x - y <= c, over ℤ on the unsigned
 // values of the nodes, is kept only where comparisons or operations relate x and
-// y. Only values of scale 1 have edges. Edges are closed under paths as they are added, bounds under edges. Edges
+// y. Edges are closed under paths as they are added, bounds under edges. They
 // come from comparisons of registers, from sums and differences that do not
-// wrap, and from operations that cannot increase their operand.
+// wrap, and from operations that cannot increase their operand. Only values of
+// scale 1 have edges: a comparison of others gives up their scale.
 //
 // Sources: zones, their closure and their widening are Miné's (A New Numerical
-// Abstract Domain Based on Difference-Bound Matrices, PADO 2001; the trap below
-// from his thesis, 2004). Edges apart from bounds is the split normal form of
-// Gange, Navas, Schachte, Søndergaard and Stuckey (Exploiting Sparsity in
-// Difference-Bound Matrices, SAS 2016; A Fresh Look at Zones and Octagons,
-// TOPLAS 2021). Nodes with scales and offsets are a union-find with labels on its
-// links (Lesbre, Lemerre, Ait-El-Hara and Bobot, Relational Abstractions Based on
-// Labeled Union-Find, PLDI 2025), and the equalities between two variables of
-// Karr (Affine Relationships Among Variables of a Program, 1976); joins of equalities by pairs of names go back
-// to Gulwani and Necula (A Polynomial-Time Algorithm for Global Value
-// Numbering, SAS 2004).
+// Abstract Domain Based on Difference-Bound Matrices, PADO 2001; the second trap
+// below from his thesis, 2004). Edges apart from bounds is the split normal form
+// of Gange, Navas and others (Exploiting Sparsity in Difference-Bound Matrices,
+// SAS 2016; A Fresh Look at Zones and Octagons, TOPLAS 2021). Nodes with scales
+// and offsets are a union-find with labels on its links (Lesbre, Lemerre,
+// Ait-El-Hara and Bobot, Relational Abstractions Based on Labeled Union-Find,
+// PLDI 2025), and so the equalities of two variables among Karr's (Affine
+// Relationships Among Variables of a Program, 1976); joins of equalities by pairs
+// of names go back to Gulwani and Necula (A Polynomial-Time Algorithm for Global
+// Value Numbering, SAS 2004).
 //
 // The traps. An offset is a fact modulo 2^w and an edge is one over ℤ: to carry an
 // edge from a node to a variable is sound only where the bounds show that the
-// offset does not wrap, or always does (shift.go). And the result of a
-// widening must not be closed again before the next one, or it may not end.
+// offset does not wrap, or always does (shift.go). The result of a widening must
+// not be closed again before the next one, or it may not end. And the Word of a
+// multiple does not tell all: 3 * n is fewer numbers than its bounds and bits.
 package zone

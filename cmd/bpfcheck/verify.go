@@ -177,6 +177,7 @@ func (v *verify) loop(e *env, reports iter.Seq2[*bpfcheck.Report, error]) int {
 	show := v.printer(out, e.stdout)
 	bar := newProgress(e.stderr)
 	defer bar.stop()
+	checked := 0
 	for r, err := range reports {
 		bar.hide()
 		if errors.Is(err, context.Canceled) {
@@ -188,6 +189,7 @@ func (v *verify) loop(e *env, reports iter.Seq2[*bpfcheck.Report, error]) int {
 			out.Flush()
 			e.fail("%v", err)
 		} else {
+			checked++
 			v.notSafe = v.notSafe || !r.Safe()
 			show.report(r)
 		}
@@ -204,6 +206,8 @@ func (v *verify) loop(e *env, reports iter.Seq2[*bpfcheck.Report, error]) int {
 	switch {
 	case v.failed:
 		return exitError
+	case checked == 0: // status 0 is a claim about programs
+		return e.fail("verify: nothing was checked")
 	case v.notSafe:
 		return exitNotSafe
 	}

@@ -189,7 +189,7 @@ func (a *analysis) prepare(c Config) bool {
 	}
 	a.tables()
 	a.layout(c)
-	return true
+	return len(a.led.open) == 0
 }
 
 // buildGraph builds the control flow graph and checks its shape.
@@ -278,8 +278,10 @@ func (a *analysis) tables() {
 	a.class = make([]Kind, len(a.insns))
 	a.strings = []callString{{parent: -1, site: -1}}
 	if a.pt.BTFContext {
-		args, missing := btfContext(a.prog, a.types)
-		if missing != "" {
+		args, missing, absent := btfContext(a.prog, a.types)
+		if absent {
+			a.refuted(0, TracingArgs.String(), Policy, missing)
+		} else if missing != "" {
 			a.giveUp(0, "%s", missing)
 		}
 		a.args = args

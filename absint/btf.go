@@ -33,10 +33,10 @@ type argument struct {
 }
 
 // btfContext finds the arguments that a program typed by BTF gets (V26, V39). It
-// returns what is missing for it.
-func btfContext(p *loader.Program, t Types) ([]argument, string) {
+// returns what is missing for it; absent says that the kernel has no such target.
+func btfContext(p *loader.Program, t Types) (args []argument, missing string, absent bool) {
 	if t == nil {
-		return nil, "the types of the running kernel are needed for this program type: give a BTF"
+		return nil, "the kernel's types are needed for this program type: give a BTF", false
 	}
 	var proto btfcheck.Proto
 	var err error
@@ -54,12 +54,11 @@ func btfContext(p *loader.Program, t Types) ([]argument, string) {
 	case attachFentry:
 		proto, err = t.Func(p.AttachTo)
 	default:
-		return nil, fmt.Sprintf("programs of type %s with attach type %d", p.Type, p.Attach)
+		return nil, fmt.Sprintf("programs of type %s with attach type %d", p.Type, p.Attach), false
 	}
 	if err != nil {
-		return nil, fmt.Sprintf("attach target %q: %v", p.AttachTo, err)
+		return nil, fmt.Sprintf("the kernel's types have no %q to attach to: %v", p.AttachTo, err), true
 	}
-	var args []argument
 	for i, prm := range proto.Params {
 		kind, target, _ := t.Arg(prm.Type)
 		arg := argument{name: prm.Name, kind: kind, typ: target.ID}
@@ -71,7 +70,7 @@ func btfContext(p *loader.Program, t Types) ([]argument, string) {
 		kind, target, _ := t.Arg(proto.Return)
 		args = append(args, argument{name: "return value", kind: kind, typ: target.ID, isRet: true})
 	}
-	return args, ""
+	return args, "", false
 }
 
 // btfArgument is an access to a context that is an array of typed arguments.

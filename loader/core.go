@@ -56,6 +56,7 @@ type coreResult struct {
 	oldSize, newSize uint64
 	resizable        bool
 	poison           string // why the site cannot be relocated
+	absent           bool   // the answer is that the kernel lacks it
 	err              error  // the record is malformed
 }
 
@@ -73,46 +74,56 @@ func (l *linker) applyCORE(fn *function, done []bool) {
 		}
 		last = r
 		i := int(uint64(r.off)/8 - fn.start)
+		site := l.newSite(fn, i, r)
 		switch {
 		case r.off%8 != 0 || fn.insns[i] == (isa.Instruction{}):
-			fn.fail(i, "has a CO-RE relocation inside an instruction")
+			site.fail(fn, "has a CO-RE relocation inside an instruction")
 		case done[i]:
-			fn.fail(i, "has two CO-RE relocations")
+			site.fail(fn, "has two CO-RE relocations")
 		case coreKind(r.kind) == coreTypeIDLocal:
 			done[i] = true // holds the number already, and the BTF is not rewritten
+			site.Outcome = SitePatched
+			site.Old, site.New = fn.insns[i].Imm64(), fn.insns[i].Imm64()
 		case coreKind(r.kind) >= coreKinds:
-			fn.fail(i, "has a CO-RE relocation of unknown kind %d", r.kind)
+			site.fail(fn, "has a CO-RE relocation of unknown kind %d", r.kind)
 		case l.kernel == nil:
 			l.unrelocated++
 		default:
 			done[i] = true
-			l.applySite(fn, i, r)
+			l.applySite(fn, site, r)
 		}
+		l.keepSite(fn, site)
 	}
 }
 
 // applySite answers one relocation and patches its instruction (rules C1, C2, C5).
-func (l *linker) applySite(fn *function, i int, r coreRecord) {
+func (l *linker) applySite(fn *function, site *Site, r coreRecord) {
 	key := relocKey{r.typeID, r.access, r.kind}
 	res, ok := l.relocators[key]
 	if !ok {
 		res = l.answer(r)
 		l.relocators[key] = res
 	}
+	site.Old, site.New = res.old, res.new
 	switch {
 	case res.err != nil:
-		fn.fail(i, "has a CO-RE relocation that cannot be read: %v", res.err)
+		site.fail(fn, "has a CO-RE relocation that cannot be read: %v", res.err)
 		return
 	case res.poison != "":
-		fn.poison(i, res.poison)
+		site.poison(fn, res.poison)
 		return
 	}
+	site.Outcome = SitePatched
+	if res.absent {
+		site.Outcome = SiteAbsent
+	}
+	i := site.insn
 	in := &fn.insns[i]
 	wrong := func(have uint64) bool {
 		if !res.validate || have == res.old {
 			return false
 		}
-		fn.fail(i, "holds %d, but its CO-RE relocation says %d", int64(have), int64(res.old))
+		site.fail(fn, "holds %d, but its CO-RE relocation says %d", int64(have), int64(res.old))
 		return true
 	}
 	switch class := in.Class(); {
@@ -121,7 +132,7 @@ func (l *linker) applySite(fn *function, i int, r coreRecord) {
 			return
 		}
 		if v := int64(res.new); v < math.MinInt32 || v > math.MaxUint32 {
-			fn.poison(i, fmt.Sprintf("%d does not fit in an immediate", v))
+			site.poison(fn, fmt.Sprintf("%d does not fit in an immediate", v))
 			return
 		}
 		in.Imm = int32(res.new)
@@ -129,32 +140,33 @@ func (l *linker) applySite(fn *function, i int, r coreRecord) {
 		if wrong(uint64(int64(in.Off))) {
 			return
 		}
-		l.applyAccess(fn, i, res)
+		applyAccess(fn, site, res)
 	case in.IsLdImm64() && in.Src == isa.PseudoImm:
 		if wrong(in.Imm64()) {
 			return
 		}
 		in.Imm, in.Next = int32(res.new), int32(res.new>>32)
 	default:
-		fn.fail(i, "(opcode %#x) cannot take a CO-RE relocation", in.Op)
+		site.fail(fn, "(opcode %#x) cannot take a CO-RE relocation", in.Op)
 	}
 }
 
 // applyAccess patches the offset of a load or store and, if the field has another
 // size in the kernel, the size of the access.
-func (l *linker) applyAccess(fn *function, i int, res coreResult) {
+func applyAccess(fn *function, site *Site, res coreResult) {
 	if res.new > math.MaxInt16 {
-		fn.poison(i, fmt.Sprintf("offset %d does not fit in an instruction", res.new))
+		site.poison(fn, fmt.Sprintf("offset %d does not fit in an instruction", res.new))
 		return
 	}
-	in := &fn.insns[i]
+	in := &fn.insns[site.insn]
 	if res.oldSize != res.newSize {
 		code, ok := map[uint64]uint8{1: isa.SizeB, 2: isa.SizeH, 4: isa.SizeW, 8: isa.SizeDW}[res.newSize]
 		if !ok || !res.resizable || uint64(in.Size()) != res.oldSize {
-			fn.poison(i, fmt.Sprintf("the field has %d bytes instead of %d in the kernel", res.newSize, res.oldSize))
+			site.poison(fn, fmt.Sprintf("the field has %d bytes instead of %d in the kernel", res.newSize, res.oldSize))
 			return
 		}
 		in.Op = in.Op&^0x18 | code
+		site.NewSize = int(res.newSize)
 	}
 	in.Off = int16(res.new)
 }
@@ -211,7 +223,7 @@ func (l *linker) answer(r coreRecord) coreResult {
 		best, bestSpec = res, spec
 	}
 	if bestSpec == nil && (kind == coreFieldExists || kind == coreEnumExists || (!kind.field() && !kind.enum())) {
-		return coreResult{old: old.value, validate: old.validate} // the answer is no
+		return coreResult{old: old.value, validate: old.validate, absent: true} // the answer is no
 	}
 	return best
 }

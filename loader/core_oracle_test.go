@@ -24,13 +24,20 @@ func TestCOREAgainstLibrary(t *testing.T) {
 		versions = []string{"5.10", "6.1", "6.12", "6.18", "7.3"}
 	}
 	for _, v := range versions {
-		t.Run(v, func(t *testing.T) { compareSites(t, v) })
+		t.Run(v, func(t *testing.T) { compareSites(t, kernelBTF(t, v)) })
 	}
+	t.Run("host", func(t *testing.T) {
+		raw, err := os.ReadFile("/sys/kernel/btf/vmlinux")
+		if err != nil {
+			t.Skipf("this host shows no BTF: %v", err)
+		}
+		compareSites(t, raw)
+	})
 }
 
-func compareSites(t *testing.T, version string) {
+func compareSites(t *testing.T, raw []byte) {
 	opts := options
-	opts.KernelBTF = kernelBTF(t, version)
+	opts.KernelBTF = raw
 	kernel, err := btf.LoadSpecFromReader(bytes.NewReader(opts.KernelBTF))
 	if err != nil {
 		t.Fatal(err)

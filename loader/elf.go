@@ -289,7 +289,7 @@ func (f *elfFile) readRelocations() error {
 			return f.fail(s.name, int64(s.off), fixTruncated, "relocates section %d of %d", s.info, len(f.sections))
 		}
 		t := &f.sections[s.info]
-		if !t.exec() && t.name != ".maps" && !strings.HasPrefix(t.name, ".struct_ops") {
+		if !t.exec() && t.name != ".maps" && !strings.HasPrefix(t.name, ".struct_ops") && !isData(t.name, ".data") && !isData(t.name, ".rodata") {
 			continue
 		}
 		size := elfRelSize

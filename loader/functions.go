@@ -26,6 +26,7 @@ type function struct {
 	calls    []call      // sorted by insn
 	kfuncs   map[int]string
 	lines    []Line
+	sites    []int // indices in Object.Sites
 }
 
 // reference is a Ref before its map has an index.

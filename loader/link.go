@@ -73,6 +73,11 @@ func link(f *elfFile, opts Options) (*Object, error) {
 		}
 	}
 	l.structOps()
+	if l.kernel != nil {
+		for _, fn := range l.funcs { // those that no program reaches: for their sites only
+			l.resolve(fn)
+		}
+	}
 	if l.unrelocated > 0 {
 		l.note("%d CO-RE sites keep the offsets of the build: no kernel BTF was given", l.unrelocated)
 	}
@@ -181,6 +186,10 @@ func (l *linker) program(entry *function) *Program {
 				ref.Map = n
 			}
 			p.Refs = append(p.Refs, ref)
+		}
+		for _, s := range fn.sites {
+			site := &l.obj.Sites[s]
+			site.At = append(site.At, Place{len(l.obj.Programs), at + site.insn})
 		}
 		for i, name := range fn.kfuncs {
 			if p.Kfuncs == nil {

@@ -35,6 +35,9 @@ type Object struct {
 	Version uint32
 	// Notes are facts that a user may want to know and that decide nothing.
 	Notes []string
+	// Sites are the CO-RE relocations of all functions, in the order in which the
+	// functions were linked; nil if no kernel BTF was given.
+	Sites []Site
 }
 
 // Program is one program as it would be given to bpf(2).

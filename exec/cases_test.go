@@ -1,0 +1,99 @@
+package exec
+
+import (
+	"bufio"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/bpfcheck/bpfcheck/isa"
+	"github.com/bpfcheck/bpfcheck/loader"
+	"github.com/bpfcheck/bpfcheck/platform"
+	"github.com/bpfcheck/bpfcheck/platform/linux"
+)
+
+var target = linux.New(platform.V(6, 18))
+
+// shared opens a file of the shared facts, or skips.
+func shared(t *testing.T, name string) *os.File {
+	t.Helper()
+	f, err := os.Open(filepath.Join("..", "..", "shared", filepath.FromSlash(name)))
+	if err != nil {
+		t.Skipf("no shared facts beside this checkout: %v", err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// TestConformance runs every program of bpf_conformance.
+func TestConformance(t *testing.T) {
+	lines := bufio.NewScanner(shared(t, "cases/conformance.jsonl"))
+	lines.Buffer(nil, 1<<20)
+	n := 0
+	for lines.Scan() {
+		var c struct{ ID, Mem, Insns, R0 string }
+		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
+			t.Fatal(err)
+		}
+		mem, err := hex.DecodeString(strings.ReplaceAll(c.Mem, " ", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := hex.DecodeString(c.Insns)
+		if err != nil {
+			t.Fatal(err)
+		}
+		insns, err := isa.Decode(raw, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := strconv.ParseUint(strings.TrimPrefix(c.R0, "0x"), 16, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := RunRaw(Interpreter{}, insns, mem, Options{Target: target})
+		if err != nil {
+			t.Fatalf("%s: %v", c.ID, err)
+		}
+		if got.Fault != NoFault || got.R0 != want {
+			t.Errorf("%s: r0 = %#x, fault %q at %d; want %#x", c.ID, got.R0, got.Fault, got.PC, want)
+		}
+		n++
+	}
+	if n != 313 {
+		t.Errorf("%d programs, want 313", n)
+	}
+	t.Logf("%d programs", n)
+}
+
+// TestCaseRuns runs the accepted programs of the case files on their inputs.
+func TestCaseRuns(t *testing.T) {
+	for _, name := range []string{"linux-verifier", "expectations"} {
+		runs, good := 0, 0
+		for c, err := range loader.LoadCases(shared(t, "cases/"+name+".jsonl"), name, loader.Options{Target: target}) {
+			if err != nil {
+				t.Error(err)
+				continue
+			}
+			if c.Expect != "accept" {
+				continue
+			}
+			out, err := RunCase(Interpreter{}, c, Options{Target: target})
+			if err != nil {
+				t.Error(err)
+			}
+			for _, r := range out {
+				if runs++; r.OK() {
+					good++
+				} else {
+					t.Errorf("%s %s run %d (%s): r0 = %d, fault %q at %d; want %d", r.ID, c.Program.Descr, r.Run, c.Program.Type, r.R0, r.Fault, r.Outcome.PC, r.Want)
+				}
+			}
+		}
+		t.Logf("%s: %d of %d runs", name, good, runs)
+	}
+}

@@ -1,0 +1,514 @@
+package exec
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bpfcheck/bpfcheck/loader"
+	"github.com/bpfcheck/bpfcheck/platform"
+)
+
+// Flags of maps and updates, errors: Linux's numbers.
+const (
+	flagRdonlyProg = platform.MapRdonlyProg
+	flagWronlyProg = platform.MapWronlyProg
+
+	updateNoExist = 1
+	updateExist   = 2
+	updateLock    = 4
+)
+
+// errno is a kernel error as helpers return it.
+func errno(e int64) uint64 { return uint64(-e) }
+
+const (
+	ePERM    = 1
+	eNOENT   = 2
+	eBIG     = 7
+	eAGAIN   = 11
+	eFAULT   = 14
+	eBUSY    = 16
+	eEXIST   = 17
+	eINVAL   = 22
+	eNOSPC   = 28
+	eRANGE   = 34
+	eNOTSUPP = 95
+)
+
+// cpus is how many CPUs the machine of a run has.
+const cpus = 4
+
+// Bounds on map definitions and on what a run may take for maps.
+const (
+	maxKey   = 512
+	maxValue = 1 << 25
+	maxBytes = 256 << 20
+)
+
+// mapState is a map during a run.
+type mapState struct {
+	def   *loader.Map
+	id    ID // of its KindMap object
+	num   int32
+	elems map[string]*element
+	order []*element // by age; elements that were deleted stay until compacted
+	live  int
+	// queue holds the values of queue, stack and bloom filter maps.
+	queue [][]byte
+	used  uint64 // bytes of a ring buffer that are taken
+}
+
+// element is a key and its value.
+type element struct {
+	key   string
+	value []byte // one value after the other of a per-CPU map, each rounded up to 8 bytes
+	ids   [cpus]ID
+	gone  bool
+	inner *mapState
+	prog  string
+}
+
+// checkMap refuses definitions that would ask for absurd memory.
+func checkMap(m *loader.Map) error {
+	if m.KeySize > maxKey || m.ValueSize > maxValue {
+		return fmt.Errorf("keys of %d and values of %d bytes", m.KeySize, m.ValueSize)
+	}
+	if m.Inner != nil {
+		return checkMap(m.Inner) // one level: an inner map has no inner map
+	}
+	return nil
+}
+
+func isArray(t string) bool {
+	switch t {
+	case "array", "percpu_array", "prog_array", "perf_event_array", "cgroup_array", "array_of_maps", "devmap", "cpumap", "xskmap", "sockmap", "reuseport_sockarray":
+		return true
+	}
+	return false
+}
+
+func (s *mapState) perCPU() bool {
+	return strings.HasPrefix(s.def.Type, "percpu_") || s.def.Type == "lru_percpu_hash"
+}
+
+// holds reports whether elements hold maps, programs, sockets or devices, so that
+// values mean something else than their bytes.
+func (s *mapState) holdsData() bool {
+	switch s.def.Type {
+	case "array", "percpu_array", "hash", "percpu_hash", "lru_hash", "lru_percpu_hash", "lpm_trie", "rhash",
+		"sk_storage", "task_storage", "inode_storage", "cgrp_storage", "cgroup_storage", "percpu_cgroup_storage":
+		return true
+	}
+	return false
+}
+
+func (s *mapState) stride() int { return (int(s.def.ValueSize) + 7) &^ 7 }
+
+// setUpMaps makes the maps of a run and fills them.
+func (m *Machine) setUpMaps() Fault {
+	m.maps = m.maps[:0]
+	m.allocated = 0
+	for n, def := range m.prog.maps {
+		s := &mapState{def: def, id: mapID(n), num: int32(n), elems: map[string]*element{}}
+		m.maps = append(m.maps, s)
+		m.objects[directID(n)].dead, m.regions[directID(n)] = true, region{}
+	}
+	for n := range m.prog.maps {
+		s := m.maps[n]
+		if s.def.Type == "array" && s.def.MaxEntries > 0 && s.def.MaxEntries <= 1 {
+			e := m.newElement(s, string(make([]byte, 4)))
+			if e == nil {
+				return m.fail(Exhausted, "")
+			}
+			copy(e.value, s.def.Data)
+			e.ids[0] = directID(n)
+			m.expose(s, e, 0)
+		}
+		for i, name := range s.def.Programs {
+			if e := m.newElement(s, string(binary.LittleEndian.AppendUint32(nil, i))); e != nil {
+				e.prog = name
+			}
+		}
+		if !m.fill(s, m.in.Maps[s.def.Name]) {
+			return m.fail(Exhausted, "map contents")
+		}
+	}
+	return NoFault
+}
+
+// fill gives a map its contents. It reports false if they are too large. Elements
+// that do not fit the definition are left out.
+func (m *Machine) fill(s *mapState, entries []Entry) bool {
+	for i := range entries {
+		in := &entries[i]
+		switch s.def.Type {
+		case "queue", "stack", "bloom_filter":
+			s.push(fit(in.Value, int(s.def.ValueSize)), 0)
+			continue
+		}
+		key := string(fit(in.Key, int(s.def.KeySize)))
+		if isArray(s.def.Type) && !s.inRange(key) {
+			continue
+		}
+		e := s.elems[key]
+		if e == nil {
+			if e = m.newElement(s, key); e == nil {
+				return s.full()
+			}
+		}
+		switch {
+		case s.def.Type == "prog_array":
+			e.prog = string(in.Value)
+		case s.def.Inner != nil:
+			if e.inner = m.newInner(s.def.Inner); e.inner == nil || !m.fill(e.inner, in.Inner) {
+				return false
+			}
+		default:
+			m.copyIn(s, e, in.Value)
+		}
+	}
+	return true
+}
+
+// copyIn writes a value, or the values of all CPUs.
+func (m *Machine) copyIn(s *mapState, e *element, v []byte) {
+	size := int(s.def.ValueSize)
+	if !s.perCPU() || len(v) > size {
+		copy(e.value, v)
+		return
+	}
+	for c := range cpus {
+		copy(e.value[c*s.stride():][:size], v)
+	}
+}
+
+// fit returns n bytes that begin with b.
+func fit(b []byte, n int) []byte {
+	out := make([]byte, n)
+	copy(out, b)
+	return out
+}
+
+// inRange reports whether a key is an index of the array.
+func (s *mapState) inRange(key string) bool {
+	return len(key) == 4 && binary.LittleEndian.Uint32([]byte(key)) < s.def.MaxEntries
+}
+
+func (s *mapState) full() bool { return s.def.MaxEntries > 0 && s.live >= int(s.def.MaxEntries) }
+
+// newInner makes a map that a map of maps holds.
+func (m *Machine) newInner(def *loader.Map) *mapState {
+	s := &mapState{def: def, num: int32(len(m.maps)), elems: map[string]*element{}}
+	if s.id = m.add(object{kind: KindMap, num: s.num}, nil, nil); s.id == 0 {
+		return nil
+	}
+	m.maps = append(m.maps, s)
+	return s
+}
+
+// newElement makes an element with a value of zeros, nil if the map is full or the
+// run has taken too much memory.
+func (m *Machine) newElement(s *mapState, key string) *element {
+	if s.full() && !isArray(s.def.Type) {
+		return nil
+	}
+	n := int(s.def.ValueSize)
+	if s.perCPU() {
+		n = cpus * s.stride()
+	}
+	if m.allocated+n+64 > maxBytes {
+		return nil
+	}
+	m.allocated += n + 64
+	e := &element{key: key, value: make([]byte, n)}
+	s.elems[key] = e
+	s.order = append(s.order, e)
+	s.live++
+	return e
+}
+
+// expose makes the value of a CPU an object that programs can reach.
+func (m *Machine) expose(s *mapState, e *element, cpu int) uint64 {
+	id := e.ids[cpu]
+	if id != 0 && !m.objects[id].dead {
+		return Address(id, 0)
+	}
+	b := e.value
+	if s.perCPU() {
+		b = e.value[cpu*s.stride():][:s.def.ValueSize]
+	}
+	if id == 0 {
+		if id = m.add(object{kind: KindValue, num: s.num, elem: uint64(len(m.objects))}, nil, nil); id == 0 {
+			m.fail(Exhausted, "")
+			return 0
+		}
+		e.ids[cpu] = id
+	}
+	m.objects[id].data, m.objects[id].dead, m.objects[id].fields = b, false, nil
+	r, w := b, b
+	if s.readOnly() {
+		w = nil
+	}
+	if s.def.Flags&flagWronlyProg != 0 {
+		r = nil
+	}
+	if len(s.def.Fields) > 0 {
+		r, w = nil, nil
+		m.objects[id].fields = s
+	}
+	m.regions[id] = region{r, w}
+	return Address(id, 0)
+}
+
+// readOnly reports whether programs may not write values.
+func (s *mapState) readOnly() bool {
+	return s.def.Frozen || s.def.Flags&flagRdonlyProg != 0 || strings.HasPrefix(s.def.Type, "devmap")
+}
+
+// overlaps reports whether bytes of a value touch a special field.
+func (s *mapState) overlaps(off int64, size int) bool {
+	for _, f := range s.def.Fields {
+		if off < int64(f.Offset)+int64(f.Size) && off+int64(size) > int64(f.Offset) {
+			return !(strings.HasPrefix(f.Kind, "kptr") && off == int64(f.Offset) && size == 8)
+		}
+	}
+	return false
+}
+
+// find returns the element of a key, nil for none. Elements of arrays always exist.
+func (m *Machine) find(s *mapState, key []byte) *element {
+	if s.def.Type == "lpm_trie" {
+		return s.longest(key)
+	}
+	if e := s.elems[string(key)]; e != nil {
+		return e
+	}
+	if isArray(s.def.Type) && s.holdsData() && s.inRange(string(key)) {
+		e := m.newElement(s, string(key))
+		if e == nil {
+			m.fail(Exhausted, "")
+		}
+		return e
+	}
+	return nil
+}
+
+// longest finds the longest prefix that covers a key of a trie.
+func (s *mapState) longest(key []byte) *element {
+	if len(key) < 4 {
+		return nil
+	}
+	var best *element
+	bestLen := -1
+	want := int(binary.LittleEndian.Uint32(key))
+	for _, e := range s.order {
+		n := int(binary.LittleEndian.Uint32([]byte(e.key[:4])))
+		if e.gone || n > want || n <= bestLen || !samePrefix([]byte(e.key[4:]), key[4:], n) {
+			continue
+		}
+		best, bestLen = e, n
+	}
+	return best
+}
+
+// samePrefix compares the first n bits.
+func samePrefix(a, b []byte, n int) bool {
+	if n > 8*len(a) || n > 8*len(b) || !bytes.Equal(a[:n/8], b[:n/8]) {
+		return false
+	}
+	return n%8 == 0 || (a[n/8]^b[n/8])>>(8-n%8) == 0
+}
+
+// update is map_update_elem.
+func (m *Machine) update(s *mapState, key, value []byte, flags uint64) uint64 {
+	if flags&updateLock != 0 && len(s.def.Fields) == 0 || flags&^updateLock > updateExist {
+		return errno(eINVAL)
+	}
+	flags &^= updateLock
+	switch {
+	case isArray(s.def.Type) && !s.inRange(string(key)):
+		return errno(eBIG)
+	case isArray(s.def.Type) && flags == updateNoExist:
+		return errno(eEXIST)
+	case s.def.Type == "lpm_trie" && (len(key) < 4 || binary.LittleEndian.Uint32(key) > 8*uint32(len(key)-4)):
+		return errno(eINVAL)
+	}
+	e := s.elems[string(key)]
+	switch {
+	case e != nil && flags == updateNoExist:
+		return errno(eEXIST)
+	case e == nil && flags == updateExist && !isArray(s.def.Type):
+		return errno(eNOENT)
+	case e == nil:
+		if s.full() && strings.HasPrefix(s.def.Type, "lru_") {
+			s.evict()
+		}
+		if e = m.newElement(s, string(key)); e == nil {
+			if s.full() {
+				return errno(eBIG)
+			}
+			return errno(12) // no memory
+		}
+	case !isArray(s.def.Type) && !s.perCPU(): // the old value lives on where programs hold it
+		m.allocated += len(e.value)
+		if m.allocated > maxBytes {
+			return errno(12)
+		}
+		e.value, e.ids = slices.Clone(e.value), [cpus]ID{}
+	}
+	if s.perCPU() {
+		copy(e.value[m.cpu()*s.stride():][:s.def.ValueSize], value)
+		return 0
+	}
+	s.assign(e.value, value)
+	return 0
+}
+
+// assign copies a value but for its special fields.
+func (s *mapState) assign(dst, src []byte) {
+	if len(s.def.Fields) == 0 {
+		copy(dst, src)
+		return
+	}
+	for i := range min(len(dst), len(src)) {
+		if !s.special(i) {
+			dst[i] = src[i]
+		}
+	}
+}
+
+func (s *mapState) special(i int) bool {
+	for _, f := range s.def.Fields {
+		if uint32(i) >= f.Offset && uint32(i)-f.Offset < f.Size {
+			return true
+		}
+	}
+	return false
+}
+
+// remove is map_delete_elem. A value that the program still holds stays readable,
+// as it does under RCU.
+func (s *mapState) remove(key []byte) uint64 {
+	e := s.elems[string(key)]
+	switch {
+	case isArray(s.def.Type) && s.holdsData():
+		return errno(eINVAL)
+	case e == nil:
+		return errno(eNOENT)
+	}
+	s.drop(e)
+	return 0
+}
+
+func (s *mapState) drop(e *element) {
+	delete(s.elems, e.key)
+	e.gone = true
+	s.live--
+	if len(s.order) > 64 && s.live < len(s.order)/2 {
+		s.order = slices.DeleteFunc(s.order, func(e *element) bool { return e.gone })
+	}
+}
+
+// evict drops the oldest element.
+func (s *mapState) evict() {
+	for _, e := range s.order {
+		if !e.gone {
+			s.drop(e)
+			return
+		}
+	}
+}
+
+// push adds a value to a queue, stack or bloom filter.
+func (s *mapState) push(v []byte, flags uint64) uint64 {
+	switch {
+	case flags > updateExist || flags == updateNoExist:
+		return errno(eINVAL)
+	case s.def.Type == "bloom_filter":
+		if !s.contains(v) && len(s.queue) < 1<<16 {
+			s.queue = append(s.queue, slices.Clone(v))
+		}
+		return 0
+	case len(s.queue) >= int(s.def.MaxEntries) && flags != updateExist:
+		return errno(eBIG)
+	case len(s.queue) >= int(s.def.MaxEntries) && len(s.queue) > 0:
+		s.queue = s.queue[1:]
+	}
+	s.queue = append(s.queue, slices.Clone(v))
+	return 0
+}
+
+func (s *mapState) contains(v []byte) bool {
+	return slices.ContainsFunc(s.queue, func(q []byte) bool { return bytes.Equal(q, v) })
+}
+
+// take copies the next value of a queue or stack to dst and removes it if pop is
+// set; of a bloom filter it looks for dst.
+func (s *mapState) take(dst []byte, pop bool) uint64 {
+	if s.def.Type == "bloom_filter" {
+		if s.contains(dst) {
+			return 0
+		}
+		return errno(eNOENT)
+	}
+	if len(s.queue) == 0 {
+		clear(dst)
+		return errno(eNOENT)
+	}
+	i := 0
+	if s.def.Type == "stack" {
+		i = len(s.queue) - 1
+	}
+	copy(dst, s.queue[i])
+	if pop {
+		s.queue = slices.Delete(s.queue, i, i+1)
+	}
+	return 0
+}
+
+// sorted returns the elements by key; of arrays only those that are not zero, so
+// that looking at an element does not change the map.
+func (s *mapState) sorted() []*element {
+	out := make([]*element, 0, len(s.elems))
+	for _, e := range s.order {
+		if !e.gone && !(isArray(s.def.Type) && allZero(e.value) && e.prog == "" && e.inner == nil) {
+			out = append(out, e)
+		}
+	}
+	slices.SortFunc(out, func(a, b *element) int { return strings.Compare(a.key, b.key) })
+	return out
+}
+
+func allZero(b []byte) bool {
+	for _, c := range b {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *mapState) hash(h uint64) uint64 {
+	for _, e := range s.sorted() {
+		h = hash(hash(h, []byte(e.key)), e.value)
+	}
+	for _, v := range s.queue {
+		h = hash(h, v)
+	}
+	return h + s.used
+}
+
+// entries lists the contents for a report.
+func (s *mapState) entries() []Entry {
+	var out []Entry
+	for _, e := range s.sorted() {
+		out = append(out, Entry{Key: []byte(e.key), Value: slices.Clone(e.value)})
+	}
+	for _, v := range s.queue {
+		out = append(out, Entry{Value: slices.Clone(v)})
+	}
+	return out
+}

@@ -63,6 +63,7 @@ func (p *program) compile(prog *loader.Program, observe bool) *code {
 	c.index[len(prog.Insns)] = int32(len(c.insns))
 	c.emit(len(prog.Insns), trap(ControlFlow))
 	c.link()
+	c.guard()
 	return c.code
 }
 
@@ -105,8 +106,24 @@ func (c *compiler) link() {
 	}
 }
 
+// guard makes calls and exits mark registers as unwritten where that matters.
+func (c *compiler) guard() {
+	for k := range c.insns {
+		switch in := &c.insns[k]; {
+		case !c.guarded:
+			return
+		case in.op == opLocal:
+			in.op = opLocalGuarded
+		case in.op == opExit:
+			in.op = opExitGuarded
+		}
+	}
+}
+
 // branches reports whether off is a target.
-func (o op) branches() bool { return o >= opGoto && o <= opJle32 || o == opMayGoto || o == opLocal }
+func (o op) branches() bool {
+	return o >= opGoto && o <= opJle32 || o == opMayGoto || o == opLocal || o == opLocalGuarded
+}
 
 // target returns the slot a jump goes to, -1 if there can be none.
 func (c *compiler) target(pc int, disp int32) int32 {
@@ -311,84 +328,4 @@ func (c *compiler) call(pc int, in isa.Instruction) insn {
 		return insn{op: opCall, imm: uint64(c.helper(in.Imm))}
 	}
 	return trap(NotModelled) // kernel functions
-}
-
-// unwritten returns, by slot, the registers that the instruction reads and that
-// some path from the start of its function leaves unwritten. Only these have to be
-// looked at when the program runs.
-func (c *compiler) unwritten() []isa.RegSet {
-	n := len(c.prog.Insns)
-	in := make([]isa.RegSet, n) // registers surely written before the slot
-	seen := make([]bool, n)
-	var todo []int
-	flow := func(pc int, s isa.RegSet) {
-		if pc < 0 || pc >= n {
-			return
-		}
-		if !seen[pc] {
-			seen[pc], in[pc] = true, s
-		} else if in[pc]&s == in[pc] {
-			return
-		} else {
-			in[pc] &= s
-		}
-		todo = append(todo, pc)
-	}
-	first := isa.RegSet(0).With(isa.R1).With(isa.FP)
-	if c.p.kind == nil { // a raw program also gets the length of its memory
-		first = first.With(isa.R2)
-	}
-	flow(0, first)
-	checks := make([]isa.RegSet, n)
-	for len(todo) > 0 {
-		pc := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		i := c.prog.Insns[pc]
-		if c.bad[pc] {
-			continue
-		}
-		uses := c.reads(i)
-		checks[pc] = uses &^ in[pc]
-		s := in[pc] | uses | i.Defs()
-		switch {
-		case i.IsPacketLoad():
-			s &^= clobbered
-		case i.IsLocalCall():
-			flow(int(c.target(pc, i.Imm)), isa.RegSet(0).With(isa.FP))
-			s &^= clobbered.With(isa.R0) // a void function leaves R0
-		case i.IsCall(), i.Op == isa.OpCallX:
-			s &^= clobbered.With(isa.R0)
-			if c.returns(i) {
-				s = s.With(isa.R0)
-			}
-		}
-		if i.IsLdImm64() && i.Src == isa.PseudoFunc {
-			flow(int(c.target(pc, i.Imm)), isa.RegSet(0).With(isa.FP))
-		}
-		if d := i.JumpOffset(); i.IsGoto() || i.IsCondJump() {
-			flow(int(c.target(pc, d)), s)
-		}
-		if !i.IsGoto() && !i.IsExit() {
-			flow(pc+i.Slots(), s)
-		}
-	}
-	return checks
-}
-
-// clobbered are the registers that a call destroys.
-const clobbered = isa.RegSet(1<<isa.R1 | 1<<isa.R2 | 1<<isa.R3 | 1<<isa.R4 | 1<<isa.R5)
-
-// reads returns the registers whose value an instruction needs: those that isa
-// says, but of a call only the arguments that its helper has. What an exit needs
-// depends on the frame and is looked at there.
-func (c *compiler) reads(i isa.Instruction) isa.RegSet {
-	switch {
-	case i.IsExit(), i.IsLocalCall():
-		return 0
-	case i.Op == isa.OpCallX:
-		return isa.RegSet(0).With(i.Dst)
-	case i.IsCall():
-		return c.arguments(i)
-	}
-	return i.Uses()
 }

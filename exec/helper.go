@@ -375,7 +375,7 @@ func (m *Machine) scribble(b []byte) {
 // contractResult chooses a result that a prototype allows.
 func (m *Machine) contractResult(c *call, a *[5]uint64) uint64 {
 	h := c.proto
-	if h.RetMaybeNull && m.draw()&3 == 0 {
+	if h.RetMaybeNull && m.chance(2) {
 		return 0
 	}
 	switch h.Ret {
@@ -385,6 +385,9 @@ func (m *Machine) contractResult(c *call, a *[5]uint64) uint64 {
 		}
 		if h.ResultMax != 0 {
 			return m.within(h.ResultMin, h.ResultMax)
+		}
+		if m.in.Seed == 0 {
+			return m.result(0)
 		}
 		return m.result([4]uint64{0, 1, errno(eINVAL), m.draw()}[m.draw()&3])
 	case platform.SockCommon, platform.Sock, platform.TCPSock, platform.XDPSock:
@@ -412,8 +415,15 @@ func (m *Machine) derived(h *platform.Helper, id ID, a *[5]uint64) uint64 {
 	return Address(id, 0)
 }
 
-// within returns a number between bounds.
+// chance is true once in 2^n times, as the seed decides; always for seed 0, whose
+// world is empty: nothing is found there and nothing happens.
+func (m *Machine) chance(n int) bool { return m.in.Seed == 0 || m.draw()>>(64-n) == 0 }
+
+// within returns a number between bounds, for seed 0 the one nearest to 0.
 func (m *Machine) within(lo, hi int64) uint64 {
+	if m.in.Seed == 0 {
+		return m.result(uint64(min(max(0, lo), max(lo, hi))))
+	}
 	if hi <= lo {
 		return m.result(uint64(lo))
 	}

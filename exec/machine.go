@@ -33,8 +33,9 @@ const unwrittenValue = 0x7fb5_d329_728e_a185
 // frame is what a call saves.
 type frame struct {
 	saved [4]uint64 // R6-R9
-	code  *code
 	ret   int32
+	// outer is the caller's code if a tail call put another program into this frame.
+	outer *code
 }
 
 // Machine is the state of a run. It is what an Executor shares with the
@@ -53,8 +54,9 @@ type Machine struct {
 	fault  Fault
 	detail string
 	where  uint64 // address of the faulting access
-	atPC  int32  // internal number of the instruction that runs, for faults and observers
+	atPC   int32  // internal number of the instruction that runs, for faults and observers
 	depth  int
+	base   int // the frame that interpret began in
 	frames [maxFrames]frame
 	stack  [maxFrames][stackBytes]byte
 	tails  int
@@ -83,7 +85,7 @@ func newMachine(p *program) *Machine {
 	m.add(object{kind: KindFunction}, nil, nil)
 	m.add(object{kind: KindKernel}, nil, nil)
 	for i := range maxFrames {
-		m.add(object{kind: KindStack, num: int32(i), dead: true}, nil, nil)
+		m.add(object{kind: KindStack, num: int32(i), data: m.stack[i][:]}, nil, nil)
 	}
 	for i := range p.maps {
 		m.add(object{kind: KindMap, num: int32(i)}, nil, nil)
@@ -128,15 +130,15 @@ func (m *Machine) begin(in *Input) {
 		m.mayGoto = 1 << 23
 	}
 	m.fault, m.detail, m.where, m.atPC = NoFault, "", 0, 0
-	m.depth, m.tails, m.exited, m.tailed = 0, 0, false, false
+	m.base, m.tails, m.exited, m.tailed = 0, 0, false, false
 	m.results, m.draws, m.held, m.clock = 0, 0, 0, 0
 	m.notes, m.log = nil, nil
 	clear(m.dynptrs)
 	clear(m.timers)
 	clear(m.stack[:])
-	for i := range maxFrames {
-		m.objects[idFrame+ID(i)].dead = true
-		m.regions[idFrame+ID(i)] = region{}
+	for m.depth = maxFrames - 1; m.depth > 0; m.depth-- {
+		m.closeFrame()
+		m.frames[m.depth].outer = nil
 	}
 	for i := range m.Regs {
 		m.Regs[i] = unwrittenValue
@@ -145,20 +147,26 @@ func (m *Machine) begin(in *Input) {
 	m.openFrame()
 }
 
-// openFrame makes the frame of the current depth live and points R10 at its top.
+// frameTops are the values of R10 by depth.
+var frameTops = func() (t [maxFrames]uint64) {
+	for i := range t {
+		t[i] = Address(idFrame+ID(i), stackBytes)
+	}
+	return t
+}()
+
+// openFrame makes the frame of the current depth live and points R10 at its top. A
+// frame that is not live has no bytes.
 func (m *Machine) openFrame() {
-	id := idFrame + ID(m.depth)
 	b := m.stack[m.depth][:]
-	m.objects[id].dead, m.objects[id].data = false, b
-	m.regions[id] = region{b, b}
-	m.Regs[isa.R10] = Address(id, stackBytes)
+	m.regions[idFrame+ID(m.depth)] = region{b, b}
+	m.Regs[isa.R10] = frameTops[m.depth]
 }
 
 // closeFrame ends the frame of the current depth.
 func (m *Machine) closeFrame() {
-	id := idFrame + ID(m.depth)
-	m.objects[id].dead = true
-	m.regions[id] = region{}
+	b := m.stack[m.depth][:0]
+	m.regions[idFrame+ID(m.depth)] = region{b, b}
 }
 
 // enter makes a frame for a call; ret is where the caller goes on. It reports
@@ -169,10 +177,12 @@ func (m *Machine) enter(ret int32) bool {
 	}
 	f := &m.frames[m.depth]
 	copy(f.saved[:], m.Regs[isa.R6:isa.R10])
-	f.code, f.ret = m.code, ret
+	f.ret = ret
 	m.depth++
+	m.frames[m.depth].outer = nil
 	m.openFrame()
 	if m.code.guarded {
+		m.Regs[isa.R0] = unwrittenValue
 		for r := isa.R6; r <= isa.R9; r++ {
 			m.Regs[r] = unwrittenValue
 		}
@@ -183,11 +193,13 @@ func (m *Machine) enter(ret int32) bool {
 // leave goes back to the caller's frame and returns where that goes on.
 func (m *Machine) leave() int32 {
 	m.closeFrame()
+	if outer := m.frames[m.depth].outer; outer != nil {
+		m.code, m.frames[m.depth].outer = outer, nil
+	}
 	m.depth--
 	f := &m.frames[m.depth]
 	copy(m.Regs[isa.R6:isa.R10], f.saved[:])
-	m.Regs[isa.R10] = Address(idFrame+ID(m.depth), stackBytes)
-	m.code = f.code
+	m.Regs[isa.R10] = frameTops[m.depth]
 	if m.code.guarded {
 		m.clobber()
 	}
@@ -318,10 +330,15 @@ func (o *Observation) Stack(depth int) *[512]byte { return &o.m.stack[depth] }
 // Saved returns R6-R9 of a frame below the current one.
 func (o *Observation) Saved(depth int) [4]uint64 { return o.m.frames[depth].saved }
 
-// CallSite returns the slot of the call that a frame below the current one is at.
+// CallSite returns the slot of the call that a frame below the current one is at,
+// -1 if a tail call put another program between.
 func (o *Observation) CallSite(depth int) int {
-	f := &o.m.frames[depth]
-	return int(f.code.pcs[f.ret-1])
+	for d := depth + 1; d <= o.Frame; d++ {
+		if o.m.frames[d].outer != nil {
+			return -1
+		}
+	}
+	return int(o.m.code.pcs[o.m.frames[depth].ret-1])
 }
 
 // PacketSize returns the bytes between data and data_end.

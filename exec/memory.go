@@ -110,8 +110,11 @@ func (m *Memory) Resolve(addr uint64) (p Place, ok bool) {
 	if o == nil || o.kind == KindNone {
 		return Place{}, false
 	}
-	return Place{Kind: o.kind, Object: o.num, Element: o.elem, Offset: off, Live: !o.dead}, true
+	return Place{Kind: o.kind, Object: o.num, Element: o.elem, Offset: off, Live: !o.dead && (o.kind != KindStack || len(m.regions[addrID(addr)].r) > 0)}, true
 }
+
+// addrID is the object part of an address.
+func addrID(addr uint64) ID { id, _ := split(addr); return id }
 
 // fault says what is wrong with an access to address addr that was refused.
 func (m *Memory) fault(addr uint64, write bool) Fault {

@@ -142,7 +142,7 @@ var probeModels = map[string]model{
 // there. User memory, which no run has, is seeded bytes or nothing.
 func (m *Machine) foreign(addr uint64, n int, user bool) []byte {
 	if user {
-		if addr == 0 || m.draw()&7 == 0 || n > 1<<16 {
+		if addr == 0 || m.chance(3) || n > 1<<16 {
 			return nil
 		}
 		b := make([]byte, n)

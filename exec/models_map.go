@@ -291,6 +291,9 @@ func tailCall(m *Machine, a *[5]uint64) uint64 {
 		return 0
 	}
 	m.tails++
+	if f := &m.frames[m.depth]; m.depth > 0 && f.outer == nil {
+		f.outer = m.code
+	}
 	m.code, m.tailed = next, true
 	for r := isa.R0; r < isa.R10; r++ {
 		m.Regs[r] = unwrittenValue

@@ -22,7 +22,7 @@ var socketModels = map[string]model{
 // findSocket looks a connection up: a tuple of the wrong size finds nothing, the
 // seed decides otherwise.
 func findSocket(m *Machine, a *[5]uint64, kind platform.ValueKind) uint64 {
-	if n := a[2]; n != 12 && n != 36 || m.draw()&3 == 0 {
+	if n := a[2]; n != 12 && n != 36 || m.chance(2) {
 		return 0
 	}
 	return m.socketAddress(kind, true)

@@ -88,6 +88,8 @@ const (
 	opCallX // helper whose id is in dst
 	opLocal
 	opExit
+	opLocalGuarded // in code that may read unwritten registers
+	opExitGuarded
 )
 
 // zeroReg holds 0: the second operand of an operation on a constant.

@@ -54,7 +54,7 @@ type Proof struct {
 // Check reports whether the steps show that the formula implies the goal.
 func (p *Proof) Check() error {
 	var c Checker
-	err := eachClause(p.Formula, c.Input)
+	err := EachClause(p.Formula, c.Input)
 	if err == nil {
 		err = c.Declare(p.Goal)
 	}
@@ -67,7 +67,8 @@ func (p *Proof) Check() error {
 	return err
 }
 
-func eachClause(formula []uint32, f func(id uint32, lits []uint32) error) error {
+// EachClause calls f with the clauses of a formula as Proof has it.
+func EachClause(formula []uint32, f func(id uint32, lits []uint32) error) error {
 	for rest := formula; len(rest) > 0; {
 		if len(rest) < 2 || uint64(rest[1]) > uint64(len(rest)-2) {
 			return fmt.Errorf("formula: malformed clause, %d words before the end", len(rest))
@@ -128,7 +129,7 @@ func (p *Proof) Trim() (*Proof, error) {
 	for _, l := range slices.Backward(keep) {
 		out.Steps = append(out.Steps, p.Steps[l.from:l.to]...)
 	}
-	err := eachClause(p.Formula, func(id uint32, lits []uint32) error {
+	err := EachClause(p.Formula, func(id uint32, lits []uint32) error {
 		if needed[id] {
 			out.Formula = append(append(out.Formula, id, uint32(len(lits))), lits...)
 		}
@@ -152,11 +153,11 @@ func (p *Proof) WriteDIMACS(w io.Writer) error {
 		}
 		return nil
 	}
-	if err := eachClause(p.Formula, count); err != nil {
+	if err := EachClause(p.Formula, count); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "p cnf %d %d\n", vars, n)
-	_ = eachClause(p.Formula, func(_ uint32, lits []uint32) error {
+	_ = EachClause(p.Formula, func(_ uint32, lits []uint32) error {
 		fmt.Fprintf(out, "%s0\n", text(lits))
 		return nil
 	})
@@ -171,7 +172,7 @@ func (p *Proof) WriteDIMACS(w io.Writer) error {
 func (p *Proof) WriteLRAT(w io.Writer) error {
 	out := bufio.NewWriter(w)
 	number := map[uint32]int{}
-	err := eachClause(p.Formula, func(id uint32, _ []uint32) error {
+	err := EachClause(p.Formula, func(id uint32, _ []uint32) error {
 		number[id] = len(number) + 1
 		return nil
 	})

@@ -23,6 +23,7 @@ import (
 
 	"github.com/bpfcheck/bpfcheck/absint"
 	"github.com/bpfcheck/bpfcheck/btfcheck"
+	"github.com/bpfcheck/bpfcheck/btfcheck/objcheck"
 	"github.com/bpfcheck/bpfcheck/domains"
 	"github.com/bpfcheck/bpfcheck/domains/all"
 	"github.com/bpfcheck/bpfcheck/isa"
@@ -132,7 +133,7 @@ func (c *Checker) loadKernel() {
 		case "":
 			path = HostBTF
 		}
-		raw, err := readBTF(path)
+		raw, err := objcheck.ReadBTF(path)
 		if err != nil {
 			if c.opts.BTF != "" {
 				c.kernelErr = err

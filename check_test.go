@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bpfcheck/bpfcheck/btfcheck/objcheck"
 	"github.com/bpfcheck/bpfcheck/domains"
 	"github.com/bpfcheck/bpfcheck/isa"
 	"github.com/bpfcheck/bpfcheck/loader"
@@ -167,7 +168,7 @@ func TestCases(t *testing.T) {
 // TestReadBTF: the BTF of a kernel may be raw, compressed, or in an ELF file.
 func TestReadBTF(t *testing.T) {
 	const object = "corpus/c/packet_count.o"
-	raw, err := readBTF(object)
+	raw, err := objcheck.ReadBTF(object)
 	if err != nil || len(raw) == 0 {
 		t.Fatal(err)
 	}

@@ -58,7 +58,7 @@ type verb struct {
 var verbs []verb
 
 func init() {
-	verbs = []verb{verifyVerb, disasmVerb, asmVerb, helpVerb, versionVerb}
+	verbs = []verb{verifyVerb, btfVerb, disasmVerb, asmVerb, helpVerb, versionVerb}
 }
 
 func main() {

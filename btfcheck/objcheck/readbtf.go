@@ -1,11 +1,13 @@
-package bpfcheck
+package objcheck
 
 import (
 	"bytes"
 	"compress/gzip"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 )
 
@@ -16,9 +18,9 @@ const (
 	maxKernelFile = 2 << 30
 )
 
-// readBTF reads the BTF of a kernel: raw, raw and compressed by gzip, or the
+// ReadBTF reads the BTF of a kernel: raw, raw and compressed by gzip, or the
 // section .BTF of a vmlinux.
-func readBTF(path string) ([]byte, error) {
+func ReadBTF(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: cannot be opened: %w", path, unwrapPath(err))
@@ -77,4 +79,13 @@ func readELFBTF(path string, f *os.File) ([]byte, error) {
 		return nil, fmt.Errorf("%s: section .BTF: %w", path, err)
 	}
 	return raw, nil
+}
+
+// unwrapPath drops the operation and path that the error repeats.
+func unwrapPath(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bpfcheck/bpfcheck/smt"
+	"github.com/bpfcheck/bpfcheck/smt/internal/gen"
 	"github.com/bpfcheck/bpfcheck/smt/term"
 )
 
@@ -125,13 +126,12 @@ func TestOperatorsExhaustively(t *testing.T) {
 			for b := range 16 {
 				want := s.Word(w, uint64(meaning(a, b)))
 				ka, kb := s.Word(4, uint64(a)), s.Word(4, uint64(b))
-				for _, is := range [][2]term.Term{{s.Eq(x, ka), s.Eq(y, kb)}} {
-					if got := solver.CheckSat(ctx, is[0], is[1]); got != smt.Sat || solver.Model().Get(s.VarNumber(r)) != value(s, want) {
-						t.Fatalf("%s %d %d: %v %v, want %v", op, a, b, got, solver.Model(), value(s, want))
-					}
-					if got := solver.CheckSat(ctx, is[0], is[1], s.Ne(r, want)); got != smt.Unsat || solver.Proof() == nil {
-						t.Fatalf("%s %d %d is not only %v: %v %v", op, a, b, value(s, want), got, solver.Model())
-					}
+				isA, isB := s.Eq(x, ka), s.Eq(y, kb)
+				if got := solver.CheckSat(ctx, isA, isB); got != smt.Sat || solver.Model().Get(s.VarNumber(r)) != value(s, want) {
+					t.Fatalf("%s %d %d: %v %v, want %v", op, a, b, got, solver.Model(), value(s, want))
+				}
+				if got := solver.CheckSat(ctx, isA, isB, s.Ne(r, want)); got != smt.Unsat || solver.Proof() == nil {
+					t.Fatalf("%s %d %d is not only %v: %v %v", op, a, b, value(s, want), got, solver.Model())
 				}
 				if f := asWord(s, apply4(s, op, ka, kb)); f != want {
 					t.Fatalf("%s %d %d folds to %s", op, a, b, s.String(f))
@@ -157,51 +157,6 @@ func value(s *term.Store, t term.Term) term.Value {
 	return v
 }
 
-// grow makes random terms over three variables of at most 4 bits, and returns
-// Bools.
-func grow(r *rand.Rand, s *term.Store, n int) (vars, bools []term.Term) {
-	w := 1 + r.IntN(4)
-	pool := []term.Term{s.Var("x", w), s.Var("y", w), s.Var("z", 1+r.IntN(w))}
-	vars = slices.Clone(pool)
-	pool = append(pool, s.Word(w, 1), s.Word(w, r.Uint64()))
-	for len(pool) < n || len(bools) < 3 {
-		op := term.Not + term.Op(r.IntN(int(term.SExt-term.Not)+1))
-		a := pool[r.IntN(len(pool))]
-		args := []term.Term{a}
-		i := r.IntN(max(s.Width(a), 1))
-		j := r.IntN(i + 1)
-		if s.Width(a) >= 6 {
-			i = min(i, 5)
-		}
-		switch op {
-		case term.Ite:
-			if len(bools) == 0 {
-				continue
-			}
-			args = []term.Term{bools[r.IntN(len(bools))], a, pool[r.IntN(len(pool))]}
-		case term.Not, term.Neg, term.Extract, term.ZExt, term.SExt:
-		default:
-			args = append(args, pool[r.IntN(len(pool))])
-		}
-		if r.IntN(6) == 0 && len(bools) > 1 {
-			args[0] = bools[r.IntN(len(bools))]
-			if len(args) > 1 {
-				args[1] = bools[r.IntN(len(bools))]
-			}
-		}
-		t, err := s.Make(op, args, i, min(i, j))
-		if err != nil || s.Width(t) > 8 || s.Op(t) == term.Const {
-			continue
-		}
-		if s.IsBool(t) {
-			bools = append(bools, t)
-		} else {
-			pool = append(pool, t)
-		}
-	}
-	return vars, bools
-}
-
 // brute tries all values of the three variables.
 func brute(s *term.Store, vars, bools []term.Term) smt.Result {
 	for x := range uint64(1) << s.Width(vars[0]) {
@@ -221,7 +176,7 @@ func brute(s *term.Store, vars, bools []term.Term) smt.Result {
 func TestAgainstBruteForce(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 12))
 	count := map[smt.Result]int{}
-	rounds := 500
+	rounds := 400
 	if testing.Short() {
 		rounds = 150
 	}
@@ -235,7 +190,7 @@ func TestAgainstBruteForce(t *testing.T) {
 
 func checkFormula(t *testing.T, r *rand.Rand, count map[smt.Result]int) {
 	s := term.NewStore()
-	vars, bools := grow(r, s, 6+r.IntN(20))
+	vars, bools := gen.Formula(r, s, 6+r.IntN(20))
 	solver := smt.New(s, smt.Options{})
 	var asserted []term.Term
 	for range 4 {

@@ -11,7 +11,7 @@ import (
 func (m *Machine) loadSlow(in *insn, addr uint64, size int) Fault {
 	v, f := m.loadAny(addr, size)
 	if f == NoFault {
-		m.Regs[in.dst&15] = v
+		m.Regs[in.dst] = v
 	}
 	return f
 }
@@ -21,7 +21,7 @@ func (m *Machine) loadSigned(in *insn, addr uint64) Fault {
 	size := int(in.aux)
 	v, f := m.loadAny(addr, size)
 	if f == NoFault {
-		m.Regs[in.dst&15] = isa.Width{Word: 64, Op: uint8(8 * size)}.SignExtend(v)
+		m.Regs[in.dst] = isa.Width{Word: 64, Op: uint8(8 * size)}.SignExtend(v)
 	}
 	return f
 }
@@ -138,14 +138,14 @@ func (m *Machine) atomic(in *insn) Fault {
 	if in.imm == isa.AtomicLoadAcq {
 		base = in.src
 	}
-	addr := m.Regs[base&15] + uint64(int64(in.off))
+	addr := m.Regs[base] + uint64(int64(in.off))
 	if uint32(addr)%uint32(size) != 0 {
 		if _, ok := m.Resolve(addr); ok {
 			return m.failAt(Misaligned, addr, "")
 		}
 	}
 	if in.imm == isa.AtomicStRel {
-		return m.storeSlow(addr, m.Regs[in.src&15], size)
+		return m.storeSlow(addr, m.Regs[in.src], size)
 	}
 	if p, ok := m.Resolve(addr); ok && in.imm != isa.AtomicLoadAcq {
 		switch p.Kind { // neither of them takes read-modify-write operations
@@ -158,14 +158,14 @@ func (m *Machine) atomic(in *insn) Fault {
 		return f
 	}
 	w := isa.Width{Word: 64, Op: uint8(8 * size)}
-	src := m.Regs[in.src&15]
+	src := m.Regs[in.src]
 	switch in.imm {
 	case isa.AtomicLoadAcq:
-		m.Regs[in.dst&15] = old
+		m.Regs[in.dst] = old
 		return NoFault
 	case isa.AtomicXchg:
 		if f = m.storeSlow(addr, src, size); f == NoFault {
-			m.Regs[in.src&15] = old
+			m.Regs[in.src] = old
 		}
 		return f
 	case isa.AtomicCmpXchg:
@@ -184,7 +184,7 @@ func (m *Machine) atomic(in *insn) Fault {
 	}
 	f = m.storeSlow(addr, isa.Eval(alu, w, old, src), size)
 	if f == NoFault && in.imm&isa.AtomicFetch != 0 {
-		m.Regs[in.src&15] = old
+		m.Regs[in.src] = old
 	}
 	return f
 }

@@ -89,8 +89,8 @@ func (c *compiler) emit(pc int, i insn) {
 	c.insns, c.pcs = append(c.insns, i), append(c.pcs, int32(pc))
 }
 
-// link turns the targets of jumps and calls from slots into internal numbers. A
-// target that is no instruction is the trap at the end.
+// link turns the targets of jumps and calls from slots into distances from the next
+// instruction in bytes. A target that is no instruction is the trap at the end.
 func (c *compiler) link() {
 	end := int32(len(c.insns) - 1)
 	for k := range c.insns {
@@ -102,7 +102,7 @@ func (c *compiler) link() {
 		if in.off >= 0 && int(in.off) < len(c.index) && c.index[in.off] >= 0 {
 			t = c.index[in.off]
 		}
-		in.off = t
+		in.off = (t - int32(k) - 1) * insnSize
 	}
 }
 

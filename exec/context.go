@@ -333,7 +333,7 @@ func (m *Machine) packetLoad(in *insn) (ok bool, f Fault) {
 	}
 	off := int64(int32(uint32(in.imm)))
 	if in.src != zeroReg {
-		off = int64(int32(uint32(m.Regs[in.src&15]) + uint32(in.imm)))
+		off = int64(int32(uint32(m.Regs[in.src]) + uint32(in.imm)))
 	}
 	c := &m.ctx
 	from := int64(c.data)

@@ -86,7 +86,7 @@ func (c *compiler) returns(i isa.Instruction) bool {
 func (m *Machine) callHelper(in *insn) Fault {
 	var c call
 	if in.op == opCallX {
-		id := m.Regs[in.dst&15]
+		id := m.Regs[in.dst]
 		if id != uint64(uint32(id)) {
 			return m.fail(NoHelper, "callx: no helper number")
 		}

@@ -10,18 +10,21 @@ import (
 // it starts in: straight runs what it can, step the instruction it stopped at.
 func (m *Machine) interpret(c *code, entry int32) Fault {
 	outer := m.base
-	m.base = m.depth
-	i, acc := entry, m.Steps-int64(entry)
+	m.base, m.code, m.fuel = m.depth, c, insnSize*m.Fuel
+	i, steps := entry, m.Steps
 	for {
-		c := m.code
-		i, acc = m.straight(c.insns, m.regions, i, acc)
-		m.Steps, m.atPC = acc+int64(i)+1, i
-		next, f := m.step(&c.insns[i], i)
+		first := &m.code.insns[0]
+		m.first = first
+		in := &m.code.insns[i]
+		at, acc := m.straight(in, m.regions, insnSize*steps-place(in))
+		i = int32((place(at) - place(first)) / insnSize)
+		m.Steps, m.atPC = (acc+place(at))/insnSize+1, i
+		next, f := m.step(at, i)
 		if f != NoFault || next == done {
 			m.base = outer
 			return f
 		}
-		acc, i = m.Steps-int64(next), next
+		i, steps = next, m.Steps
 	}
 }
 
@@ -31,7 +34,7 @@ const done = -1
 
 // step runs instruction i, which is counted in Steps already, and returns the next.
 func (m *Machine) step(in *insn, i int32) (next int32, f Fault) {
-	d, s := in.dst&15, in.src&15
+	d, s := in.dst, in.src
 	switch in.op {
 	case opALU:
 		m.Regs[d] = isa.Eval(isa.ALUOp(in.aux), isa.W64, m.Regs[d], m.Regs[s]+in.imm)
@@ -99,10 +102,10 @@ func (m *Machine) step(in *insn, i int32) (next int32, f Fault) {
 
 // branch takes a jump, if there is fuel.
 func (m *Machine) branch(in *insn, i int32) (next int32, f Fault) {
-	if in.off <= i && m.Steps >= m.Fuel {
+	if in.off < 0 && m.Steps >= m.Fuel {
 		return done, m.fail(OutOfFuel, "")
 	}
-	return in.off, NoFault
+	return i + 1 + in.off/insnSize, NoFault
 }
 
 // exit leaves the frame.
@@ -116,7 +119,7 @@ func (m *Machine) exit() (next int32, f Fault) {
 // checkWritten looks for registers of a set that were not written.
 func (m *Machine) checkWritten(set uint64) Fault {
 	for ; set != 0; set &= set - 1 {
-		if n := bits.TrailingZeros64(set); m.Regs[n&15] == unwrittenValue {
+		if n := bits.TrailingZeros64(set); m.Regs[n] == unwrittenValue {
 			return m.fail(Uninitialised, isa.RegSet(0).With(isa.Reg(n)).String())
 		}
 	}

@@ -1,302 +1,321 @@
 package exec
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"unsafe"
+)
 
-// straight executes instructions from i on until one that needs more than registers and
-// plain memory, and returns its number: that one was not run. It also stops where a
-// jump goes backwards without fuel, before the jump.
+// insnSize is the distance of internal instructions in memory.
+const insnSize = 16
+
+var _ [insnSize]byte = [unsafe.Sizeof(insn{})]byte{}
+
+// place is the address of an instruction as a number, for differences only: what
+// it points into never moves, since code is on the heap.
+func place(in *insn) int64 { return int64(uintptr(unsafe.Pointer(in))) }
+
+// straight executes instructions from next on until one that needs more than
+// registers and plain memory, and returns it: that one was not run. It also stops
+// where a jump goes backwards without fuel, before the jump.
 //
-// acc + i is the number of instructions run before i: a jump only has to correct
-// acc. The function calls nothing, since a single call would make the compiler keep
-// every variable in memory; that is also why it is one long function.
-func (m *Machine) straight(insns []insn, regions []region, i int32, acc int64) (int32, int64) {
-	for {
-		in := &insns[i]
-		d, s := in.dst&15, in.src&15
-		switch in.op {
-		case opMovK:
-			m.Regs[d] = in.imm
-		case opMovX:
-			m.Regs[d] = m.Regs[s]
-		case opMov32X:
-			m.Regs[d] = uint64(uint32(m.Regs[s]))
-		case opAddK:
-			m.Regs[d] += in.imm
-		case opAddX:
-			m.Regs[d] += m.Regs[s]
-		case opSubX:
-			m.Regs[d] -= m.Regs[s]
-		case opMulK:
-			m.Regs[d] *= in.imm
-		case opMulX:
-			m.Regs[d] *= m.Regs[s]
-		case opDivX:
-			if y := m.Regs[s] + in.imm; y != 0 {
-				m.Regs[d] /= y
-			} else {
-				m.Regs[d] = 0
-			}
-		case opModX:
-			if y := m.Regs[s] + in.imm; y != 0 {
-				m.Regs[d] %= y
-			}
-		case opOrK:
-			m.Regs[d] |= in.imm
-		case opOrX:
-			m.Regs[d] |= m.Regs[s]
-		case opAndK:
-			m.Regs[d] &= in.imm
-		case opAndX:
-			m.Regs[d] &= m.Regs[s]
-		case opXorK:
-			m.Regs[d] ^= in.imm
-		case opXorX:
-			m.Regs[d] ^= m.Regs[s]
-		case opLshK:
-			m.Regs[d] <<= in.imm & 63
-		case opLshX:
-			m.Regs[d] <<= m.Regs[s] & 63
-		case opRshK:
-			m.Regs[d] >>= in.imm & 63
-		case opRshX:
-			m.Regs[d] >>= m.Regs[s] & 63
-		case opArshK:
-			m.Regs[d] = uint64(int64(m.Regs[d]) >> (in.imm & 63))
-		case opArshX:
-			m.Regs[d] = uint64(int64(m.Regs[d]) >> (m.Regs[s] & 63))
-		case opAdd32:
-			m.Regs[d] = uint64(uint32(m.Regs[d]) + uint32(m.Regs[s]+in.imm))
-		case opSub32:
-			m.Regs[d] = uint64(uint32(m.Regs[d]) - uint32(m.Regs[s]+in.imm))
-		case opMul32:
-			m.Regs[d] = uint64(uint32(m.Regs[d]) * uint32(m.Regs[s]+in.imm))
-		case opDiv32:
-			if y := uint32(m.Regs[s] + in.imm); y != 0 {
-				m.Regs[d] = uint64(uint32(m.Regs[d]) / y)
-			} else {
-				m.Regs[d] = 0
-			}
-		case opMod32:
-			if y := uint32(m.Regs[s] + in.imm); y != 0 {
-				m.Regs[d] = uint64(uint32(m.Regs[d]) % y)
-			} else {
-				m.Regs[d] = uint64(uint32(m.Regs[d]))
-			}
-		case opOr32:
-			m.Regs[d] = uint64(uint32(m.Regs[d] | (m.Regs[s] + in.imm)))
-		case opAnd32:
-			m.Regs[d] = uint64(uint32(m.Regs[d] & (m.Regs[s] + in.imm)))
-		case opXor32:
-			m.Regs[d] = uint64(uint32(m.Regs[d] ^ (m.Regs[s] + in.imm)))
-		case opLsh32:
-			m.Regs[d] = uint64(uint32(m.Regs[d]) << ((m.Regs[s] + in.imm) & 31))
-		case opRsh32:
-			m.Regs[d] = uint64(uint32(m.Regs[d]) >> ((m.Regs[s] + in.imm) & 31))
-		case opArsh32:
-			m.Regs[d] = uint64(uint32(int32(m.Regs[d]) >> ((m.Regs[s] + in.imm) & 31)))
-		case opGoto:
-			goto taken
-		case opJeqK:
-			if m.Regs[d] == in.imm {
-				goto taken
-			}
-		case opJeqX:
-			if m.Regs[d] == m.Regs[s] {
-				goto taken
-			}
-		case opJneK:
-			if m.Regs[d] != in.imm {
-				goto taken
-			}
-		case opJneX:
-			if m.Regs[d] != m.Regs[s] {
-				goto taken
-			}
-		case opJgtK:
-			if m.Regs[d] > in.imm {
-				goto taken
-			}
-		case opJgtX:
-			if m.Regs[d] > m.Regs[s] {
-				goto taken
-			}
-		case opJgeK:
-			if m.Regs[d] >= in.imm {
-				goto taken
-			}
-		case opJgeX:
-			if m.Regs[d] >= m.Regs[s] {
-				goto taken
-			}
-		case opJltK:
-			if m.Regs[d] < in.imm {
-				goto taken
-			}
-		case opJltX:
-			if m.Regs[d] < m.Regs[s] {
-				goto taken
-			}
-		case opJleK:
-			if m.Regs[d] <= in.imm {
-				goto taken
-			}
-		case opJleX:
-			if m.Regs[d] <= m.Regs[s] {
-				goto taken
-			}
-		case opJsgt:
-			if int64(m.Regs[d]) > int64(m.Regs[s]+in.imm) {
-				goto taken
-			}
-		case opJsge:
-			if int64(m.Regs[d]) >= int64(m.Regs[s]+in.imm) {
-				goto taken
-			}
-		case opJslt:
-			if int64(m.Regs[d]) < int64(m.Regs[s]+in.imm) {
-				goto taken
-			}
-		case opJsle:
-			if int64(m.Regs[d]) <= int64(m.Regs[s]+in.imm) {
-				goto taken
-			}
-		case opJset:
-			if m.Regs[d]&(m.Regs[s]+in.imm) != 0 {
-				goto taken
-			}
-		case opJeq32:
-			if uint32(m.Regs[d]) == uint32(m.Regs[s]+in.imm) {
-				goto taken
-			}
-		case opJne32:
-			if uint32(m.Regs[d]) != uint32(m.Regs[s]+in.imm) {
-				goto taken
-			}
-		case opJgt32:
-			if uint32(m.Regs[d]) > uint32(m.Regs[s]+in.imm) {
-				goto taken
-			}
-		case opJge32:
-			if uint32(m.Regs[d]) >= uint32(m.Regs[s]+in.imm) {
-				goto taken
-			}
-		case opJlt32:
-			if uint32(m.Regs[d]) < uint32(m.Regs[s]+in.imm) {
-				goto taken
-			}
-		case opJle32:
-			if uint32(m.Regs[d]) <= uint32(m.Regs[s]+in.imm) {
-				goto taken
-			}
-		case opLoad8:
-			a := m.Regs[s] + uint64(int64(in.off))
-			if id, o := uint32(a>>32)*unscramble, uint32(a)-bias; int(id) < len(regions) {
-				if b := regions[id].r; uint64(o) < uint64(len(b)) {
-					m.Regs[d] = uint64(b[o])
-					break
+// Instructions are walked by pointer, without a bounds check for each: compile ends
+// every program with a trap and gives jumps no target outside. Steps are counted
+// without touching a counter between jumps: acc + place(next) is 16 times the number
+// of instructions run before next, so that only jumps have to correct acc.
+//
+// The function calls nothing, since one call would make the compiler keep every
+// variable in memory; that is also why it is long.
+func (m *Machine) straight(next *insn, regions []region, acc int64) (*insn, int64) {
+	r := &m.Regs
+again:
+	for { // ends at a taken branch and begins again where that goes
+		var in *insn
+	run:
+		for {
+			in = next
+			next = (*insn)(unsafe.Add(unsafe.Pointer(next), insnSize))
+			d, s := in.dst, in.src
+			switch in.op {
+			case opMovK:
+				r[d] = in.imm
+			case opMovX:
+				r[d] = r[s]
+			case opMov32X:
+				r[d] = uint64(uint32(r[s]))
+			case opAddK:
+				r[d] += in.imm
+			case opAddX:
+				r[d] += r[s]
+			case opSubX:
+				r[d] -= r[s]
+			case opMulK:
+				r[d] *= in.imm
+			case opMulX:
+				r[d] *= r[s]
+			case opDivX:
+				if y := r[s] + in.imm; y != 0 {
+					r[d] /= y
+				} else {
+					r[d] = 0
 				}
-			}
-			return i, acc
-		case opLoad16:
-			a := m.Regs[s] + uint64(int64(in.off))
-			if id, o := uint32(a>>32)*unscramble, uint64(uint32(a)-bias); int(id) < len(regions) {
-				if b := regions[id].r; o+2 <= uint64(len(b)) {
-					m.Regs[d] = uint64(binary.LittleEndian.Uint16(b[o : o+2]))
-					break
+			case opModX:
+				if y := r[s] + in.imm; y != 0 {
+					r[d] %= y
 				}
-			}
-			return i, acc
-		case opLoad32:
-			a := m.Regs[s] + uint64(int64(in.off))
-			if id, o := uint32(a>>32)*unscramble, uint64(uint32(a)-bias); int(id) < len(regions) {
-				if b := regions[id].r; o+4 <= uint64(len(b)) {
-					m.Regs[d] = uint64(binary.LittleEndian.Uint32(b[o : o+4]))
-					break
+			case opOrK:
+				r[d] |= in.imm
+			case opOrX:
+				r[d] |= r[s]
+			case opAndK:
+				r[d] &= in.imm
+			case opAndX:
+				r[d] &= r[s]
+			case opXorK:
+				r[d] ^= in.imm
+			case opXorX:
+				r[d] ^= r[s]
+			case opLshK:
+				r[d] <<= in.imm & 63
+			case opLshX:
+				r[d] <<= r[s] & 63
+			case opRshK:
+				r[d] >>= in.imm & 63
+			case opRshX:
+				r[d] >>= r[s] & 63
+			case opArshK:
+				r[d] = uint64(int64(r[d]) >> (in.imm & 63))
+			case opArshX:
+				r[d] = uint64(int64(r[d]) >> (r[s] & 63))
+			case opAdd32:
+				r[d] = uint64(uint32(r[d]) + uint32(r[s]+in.imm))
+			case opSub32:
+				r[d] = uint64(uint32(r[d]) - uint32(r[s]+in.imm))
+			case opMul32:
+				r[d] = uint64(uint32(r[d]) * uint32(r[s]+in.imm))
+			case opDiv32:
+				if y := uint32(r[s] + in.imm); y != 0 {
+					r[d] = uint64(uint32(r[d]) / y)
+				} else {
+					r[d] = 0
 				}
-			}
-			return i, acc
-		case opLoad64:
-			a := m.Regs[s] + uint64(int64(in.off))
-			if id, o := uint32(a>>32)*unscramble, uint64(uint32(a)-bias); int(id) < len(regions) {
-				if b := regions[id].r; o+8 <= uint64(len(b)) {
-					m.Regs[d] = binary.LittleEndian.Uint64(b[o : o+8])
-					break
+			case opMod32:
+				if y := uint32(r[s] + in.imm); y != 0 {
+					r[d] = uint64(uint32(r[d]) % y)
+				} else {
+					r[d] = uint64(uint32(r[d]))
 				}
-			}
-			return i, acc
-		case opStore8:
-			a := m.Regs[d] + uint64(int64(in.off))
-			if id, o := uint32(a>>32)*unscramble, uint32(a)-bias; int(id) < len(regions) {
-				if b := regions[id].w; uint64(o) < uint64(len(b)) {
-					b[o] = byte(m.Regs[s] + in.imm)
-					break
+			case opOr32:
+				r[d] = uint64(uint32(r[d] | (r[s] + in.imm)))
+			case opAnd32:
+				r[d] = uint64(uint32(r[d] & (r[s] + in.imm)))
+			case opXor32:
+				r[d] = uint64(uint32(r[d] ^ (r[s] + in.imm)))
+			case opLsh32:
+				r[d] = uint64(uint32(r[d]) << ((r[s] + in.imm) & 31))
+			case opRsh32:
+				r[d] = uint64(uint32(r[d]) >> ((r[s] + in.imm) & 31))
+			case opArsh32:
+				r[d] = uint64(uint32(int32(r[d]) >> ((r[s] + in.imm) & 31)))
+			case opGoto:
+				break run
+			case opJeqK:
+				if r[d] == in.imm {
+					break run
 				}
-			}
-			return i, acc
-		case opStore16:
-			a := m.Regs[d] + uint64(int64(in.off))
-			if id, o := uint32(a>>32)*unscramble, uint64(uint32(a)-bias); int(id) < len(regions) {
-				if b := regions[id].w; o+2 <= uint64(len(b)) {
-					binary.LittleEndian.PutUint16(b[o:o+2], uint16(m.Regs[s]+in.imm))
-					break
+			case opJeqX:
+				if r[d] == r[s] {
+					break run
 				}
-			}
-			return i, acc
-		case opStore32:
-			a := m.Regs[d] + uint64(int64(in.off))
-			if id, o := uint32(a>>32)*unscramble, uint64(uint32(a)-bias); int(id) < len(regions) {
-				if b := regions[id].w; o+4 <= uint64(len(b)) {
-					binary.LittleEndian.PutUint32(b[o:o+4], uint32(m.Regs[s]+in.imm))
-					break
+			case opJneK:
+				if r[d] != in.imm {
+					break run
 				}
-			}
-			return i, acc
-		case opStore64:
-			a := m.Regs[d] + uint64(int64(in.off))
-			if id, o := uint32(a>>32)*unscramble, uint64(uint32(a)-bias); int(id) < len(regions) {
-				if b := regions[id].w; o+8 <= uint64(len(b)) {
-					binary.LittleEndian.PutUint64(b[o:o+8], m.Regs[s]+in.imm)
-					break
+			case opJneX:
+				if r[d] != r[s] {
+					break run
 				}
+			case opJgtK:
+				if r[d] > in.imm {
+					break run
+				}
+			case opJgtX:
+				if r[d] > r[s] {
+					break run
+				}
+			case opJgeK:
+				if r[d] >= in.imm {
+					break run
+				}
+			case opJgeX:
+				if r[d] >= r[s] {
+					break run
+				}
+			case opJltK:
+				if r[d] < in.imm {
+					break run
+				}
+			case opJltX:
+				if r[d] < r[s] {
+					break run
+				}
+			case opJleK:
+				if r[d] <= in.imm {
+					break run
+				}
+			case opJleX:
+				if r[d] <= r[s] {
+					break run
+				}
+			case opJsgt:
+				if int64(r[d]) > int64(r[s]+in.imm) {
+					break run
+				}
+			case opJsge:
+				if int64(r[d]) >= int64(r[s]+in.imm) {
+					break run
+				}
+			case opJslt:
+				if int64(r[d]) < int64(r[s]+in.imm) {
+					break run
+				}
+			case opJsle:
+				if int64(r[d]) <= int64(r[s]+in.imm) {
+					break run
+				}
+			case opJset:
+				if r[d]&(r[s]+in.imm) != 0 {
+					break run
+				}
+			case opJeq32:
+				if uint32(r[d]) == uint32(r[s]+in.imm) {
+					break run
+				}
+			case opJne32:
+				if uint32(r[d]) != uint32(r[s]+in.imm) {
+					break run
+				}
+			case opJgt32:
+				if uint32(r[d]) > uint32(r[s]+in.imm) {
+					break run
+				}
+			case opJge32:
+				if uint32(r[d]) >= uint32(r[s]+in.imm) {
+					break run
+				}
+			case opJlt32:
+				if uint32(r[d]) < uint32(r[s]+in.imm) {
+					break run
+				}
+			case opJle32:
+				if uint32(r[d]) <= uint32(r[s]+in.imm) {
+					break run
+				}
+			case opLoad8:
+				a := r[s] + uint64(int64(in.off))
+				if id, o := uint32(a>>32)*unscramble, uint32(a)-bias; int(id) < len(regions) {
+					if b := regions[id].r; uint64(o) < uint64(len(b)) {
+						r[d] = uint64(b[o])
+						break
+					}
+				}
+				return in, acc
+			case opLoad16:
+				a := r[s] + uint64(int64(in.off))
+				if id, o := uint32(a>>32)*unscramble, uint64(uint32(a)-bias); int(id) < len(regions) {
+					if b := regions[id].r; o+2 <= uint64(len(b)) {
+						r[d] = uint64(binary.LittleEndian.Uint16(b[o : o+2]))
+						break
+					}
+				}
+				return in, acc
+			case opLoad32:
+				a := r[s] + uint64(int64(in.off))
+				if id, o := uint32(a>>32)*unscramble, uint64(uint32(a)-bias); int(id) < len(regions) {
+					if b := regions[id].r; o+4 <= uint64(len(b)) {
+						r[d] = uint64(binary.LittleEndian.Uint32(b[o : o+4]))
+						break
+					}
+				}
+				return in, acc
+			case opLoad64:
+				a := r[s] + uint64(int64(in.off))
+				if id, o := uint32(a>>32)*unscramble, uint64(uint32(a)-bias); int(id) < len(regions) {
+					if b := regions[id].r; o+8 <= uint64(len(b)) {
+						r[d] = binary.LittleEndian.Uint64(b[o : o+8])
+						break
+					}
+				}
+				return in, acc
+			case opStore8:
+				a := r[d] + uint64(int64(in.off))
+				if id, o := uint32(a>>32)*unscramble, uint32(a)-bias; int(id) < len(regions) {
+					if b := regions[id].w; uint64(o) < uint64(len(b)) {
+						b[o] = byte(r[s] + in.imm)
+						break
+					}
+				}
+				return in, acc
+			case opStore16:
+				a := r[d] + uint64(int64(in.off))
+				if id, o := uint32(a>>32)*unscramble, uint64(uint32(a)-bias); int(id) < len(regions) {
+					if b := regions[id].w; o+2 <= uint64(len(b)) {
+						binary.LittleEndian.PutUint16(b[o:o+2], uint16(r[s]+in.imm))
+						break
+					}
+				}
+				return in, acc
+			case opStore32:
+				a := r[d] + uint64(int64(in.off))
+				if id, o := uint32(a>>32)*unscramble, uint64(uint32(a)-bias); int(id) < len(regions) {
+					if b := regions[id].w; o+4 <= uint64(len(b)) {
+						binary.LittleEndian.PutUint32(b[o:o+4], uint32(r[s]+in.imm))
+						break
+					}
+				}
+				return in, acc
+			case opStore64:
+				a := r[d] + uint64(int64(in.off))
+				if id, o := uint32(a>>32)*unscramble, uint64(uint32(a)-bias); int(id) < len(regions) {
+					if b := regions[id].w; o+8 <= uint64(len(b)) {
+						binary.LittleEndian.PutUint64(b[o:o+8], r[s]+in.imm)
+						break
+					}
+				}
+				return in, acc
+			case opLocal:
+				if m.depth+1 >= maxFrames {
+					return in, acc
+				}
+				f := &m.frames[m.depth&(maxFrames-1)]
+				f.saved = [4]uint64(r[6:10])
+				f.ret = int32(place(next) - place(m.first))
+				m.depth++
+				frame := &regions[idFrame+ID(m.depth)]
+				frame.r, frame.w = frame.r[:stackBytes], frame.w[:stackBytes]
+				r[10] = frameTops[m.depth&(maxFrames-1)]
+				break run
+			case opExit:
+				if m.depth == m.base || m.frames[m.depth&(maxFrames-1)].outer != nil {
+					return in, acc
+				}
+				frame := &regions[idFrame+ID(m.depth)]
+				frame.r, frame.w = frame.r[:0], frame.w[:0]
+				m.depth--
+				f := &m.frames[m.depth&(maxFrames-1)]
+				*(*[4]uint64)(r[6:10]) = f.saved
+				r[10] = frameTops[m.depth&(maxFrames-1)]
+				acc += place(next)
+				next = (*insn)(unsafe.Add(unsafe.Pointer(m.first), f.ret))
+				acc -= place(next)
+				continue again
+			default: // what is not here is for step
+				return in, acc
 			}
-			return i, acc
-		case opLocal:
-			if m.depth+1 >= maxFrames {
-				return i, acc
-			}
-			f := &m.frames[m.depth&(maxFrames-1)]
-			f.saved = [4]uint64(m.Regs[6:10])
-			f.ret = i + 1
-			m.depth++
-			frame := &regions[idFrame+ID(m.depth)]
-			frame.r, frame.w = frame.r[:stackBytes], frame.w[:stackBytes]
-			m.Regs[10] = frameTops[m.depth&(maxFrames-1)]
-			goto taken
-		case opExit:
-			if m.depth == m.base || m.frames[m.depth&(maxFrames-1)].outer != nil {
-				return i, acc
-			}
-			frame := &regions[idFrame+ID(m.depth)]
-			frame.r, frame.w = frame.r[:0], frame.w[:0]
-			m.depth--
-			f := &m.frames[m.depth&(maxFrames-1)]
-			*(*[4]uint64)(m.Regs[6:10]) = f.saved
-			m.Regs[10] = frameTops[m.depth&(maxFrames-1)]
-			acc += int64(i) + 1 - int64(f.ret)
-			i = f.ret
-			continue
-		default: // what is not here is for step
-			return i, acc
 		}
-		i++
-		continue
-
-	taken:
-		t := in.off
-		if t <= i && acc+int64(i)+1 >= m.Fuel {
-			return i, acc
+		if in.off < 0 && acc+place(next) >= m.fuel {
+			return in, acc
 		}
-		acc += int64(i) + 1 - int64(t)
-		i = t
+		acc -= int64(in.off)
+		next = (*insn)(unsafe.Add(unsafe.Pointer(next), in.off))
 	}
 }

@@ -33,7 +33,7 @@ const unwrittenValue = 0x7fb5_d329_728e_a185
 // frame is what a call saves.
 type frame struct {
 	saved [4]uint64 // R6-R9
-	ret   int32
+	ret   int32     // where the caller goes on, in bytes of its code
 	// outer is the caller's code if a tail call put another program into this frame.
 	outer *code
 }
@@ -43,10 +43,12 @@ type frame struct {
 // instructions differs.
 type Machine struct {
 	Memory
-	// Regs are R0 to R10 of the current frame; zeroReg is 0. The rest is unused.
-	Regs  [16]uint64
+	// Regs are R0 to R10 of the current frame; zeroReg is 0. The rest is unused: an
+	// array that every uint8 is an index of needs no bounds check.
+	Regs  [256]uint64
 	Steps int64
 	Fuel  int64
+	fuel  int64 // Fuel in the unit of straight
 
 	prog   *program
 	code   *code
@@ -56,7 +58,8 @@ type Machine struct {
 	where  uint64 // address of the faulting access
 	atPC   int32  // internal number of the instruction that runs, for faults and observers
 	depth  int
-	base   int // the frame that interpret began in
+	base   int   // the frame that interpret began in
+	first  *insn // of code
 	frames [maxFrames]frame
 	stack  [maxFrames][stackBytes]byte
 	tails  int
@@ -125,6 +128,7 @@ func (m *Machine) begin(in *Input) {
 	if m.Fuel <= 0 {
 		m.Fuel = DefaultFuel
 	}
+	m.Fuel = min(m.Fuel, 1<<56)
 	m.mayGoto = in.MayGoto
 	if m.mayGoto <= 0 {
 		m.mayGoto = 1 << 23
@@ -140,7 +144,7 @@ func (m *Machine) begin(in *Input) {
 		m.closeFrame()
 		m.frames[m.depth].outer = nil
 	}
-	for i := range m.Regs {
+	for i := range m.Regs[:zeroReg] {
 		m.Regs[i] = unwrittenValue
 	}
 	m.Regs[zeroReg] = 0
@@ -177,7 +181,7 @@ func (m *Machine) enter(ret int32) bool {
 	}
 	f := &m.frames[m.depth]
 	copy(f.saved[:], m.Regs[isa.R6:isa.R10])
-	f.ret = ret
+	f.ret = ret * insnSize
 	m.depth++
 	m.frames[m.depth].outer = nil
 	m.openFrame()
@@ -203,7 +207,7 @@ func (m *Machine) leave() int32 {
 	if m.code.guarded {
 		m.clobber()
 	}
-	return f.ret
+	return f.ret / insnSize
 }
 
 // clobber destroys the registers that a call does not keep.
@@ -312,7 +316,7 @@ type Observation struct {
 	// PC is the slot, Regs are R0-R10 of the frame; a register that was never
 	// written, or that a call destroyed, may hold anything.
 	PC   int
-	Regs *[16]uint64
+	Regs *[256]uint64
 	// Frame is the depth, 0 for the main program.
 	Frame int
 	// Main is false in a program that a tail call went to.
@@ -338,7 +342,7 @@ func (o *Observation) CallSite(depth int) int {
 			return -1
 		}
 	}
-	return int(o.m.code.pcs[o.m.frames[depth].ret-1])
+	return int(o.m.code.pcs[o.m.frames[depth].ret/insnSize-1])
 }
 
 // PacketSize returns the bytes between data and data_end.

@@ -8,12 +8,7 @@ type op uint8
 // The operations. The order of the arithmetic and of the conditions is that of
 // aluFast and condFast.
 const (
-	opTrap    op = iota // fault imm
-	opObserve           // call Input.Observe; no step
-	opCheck             // the registers of the set imm must be written; no step
-	opALU               // isa.Eval of operation aux at 64 bits
-	opALU32
-	opMovK // also LD_IMM64
+	opMovK op = iota // also LD_IMM64
 	opMovX
 	opMov32X
 	opAddK
@@ -90,6 +85,11 @@ const (
 	opExit
 	opLocalGuarded // in code that may read unwritten registers
 	opExitGuarded
+	opTrap    // fault imm
+	opObserve // call Input.Observe; no step
+	opCheck   // the registers of the set imm must be written; no step
+	opALU     // isa.Eval of operation aux at 64 bits
+	opALU32
 )
 
 // zeroReg holds 0: the second operand of an operation on a constant.
@@ -99,6 +99,6 @@ const zeroReg = 11
 type insn struct {
 	op            op
 	dst, src, aux uint8
-	off           int32 // displacement of an access, target of a jump or call
+	off           int32 // displacement of an access; distance of a jump or call in bytes
 	imm           uint64
 }

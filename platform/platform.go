@@ -30,6 +30,9 @@ type Target interface {
 	HelperID(name string) (id int32, ok bool)
 	// HelperName returns the name of a helper without the bpf_ prefix, "" if unknown.
 	HelperName(id int32) string
+	// Kfunc returns what is known of a kernel function. known is false if nothing is;
+	// k is nil if programs of type p may not call it.
+	Kfunc(p *ProgType, attach uint32, name string) (k *Kfunc, known bool)
 	// MapType finds a map type by its name in lower case: "hash", "percpu_array".
 	MapType(name string) (*MapType, bool)
 	// MapTypeByID finds a map type by the platform's number.

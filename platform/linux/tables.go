@@ -26,6 +26,7 @@ type tables struct {
 	helpers    []helper // number - 1
 	helperIDs  map[string]int32
 	sections   map[string]section
+	kfuncs     map[string]*kfunc
 }
 
 // attachType is an attach type's number and first version.
@@ -55,9 +56,11 @@ func parseTables() (*tables, error) {
 		helpers:    make([]helper, 0, 256),
 		helperIDs:  make(map[string]int32, 256),
 		sections:   make(map[string]section, 128),
+		kfuncs:     make(map[string]*kfunc, 256),
 	}
 	lp := layoutParser{t: t, fields: map[string][]namedField{}}
 	hp := helperParser{t: t, sets: map[string][]item{}}
+	kp := kfuncParser{t: t, sets: map[string]string{}}
 	steps := []struct {
 		file string
 		row  func(cells []string) error
@@ -69,6 +72,7 @@ func parseTables() (*tables, error) {
 		{"maps.txt", t.mapRow},
 		{"helpers.txt", hp.row},
 		{"sections.txt", t.sectionRow},
+		{"kfuncs.txt", kp.row},
 	}
 	t.progs = make([]progType, 0, 64) // addresses into it are kept: it must not grow
 	for _, s := range steps {

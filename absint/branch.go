@@ -250,7 +250,7 @@ func (s *State) resolve(p Cell, null bool) {
 			c.ID = 0
 		}
 	}
-	if null && p.Ref != 0 {
+	if null && p.Ref != 0 && !p.has(Derived) {
 		s.dropRef(p.Ref)
 	}
 }
@@ -267,7 +267,7 @@ func comparePacket(s, t *State, c isa.Cond, x, y domains.Var) (known, fall, take
 	p, e := s.cells[x], s.cells[y]
 	if isEnd(e, p) {
 	} else if isEnd(p, e) {
-		x, y, p = y, x, e
+		x, p = y, e
 		c = c.Swap()
 	} else {
 		return false, true, true

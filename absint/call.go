@@ -193,6 +193,7 @@ func (a *analysis) result(s *State, cs *callSite, r0 domains.Var) {
 		c.Ref = ref
 	} else if h.DerivedFrom > 0 {
 		c.Ref = a.derived
+		c.Flags |= Derived
 	}
 	maybe := h.RetMaybeNull && !cs.hit
 	if maybe {

@@ -122,7 +122,7 @@ func (a *analysis) runExplore(r *Result, targets map[obligation]*Diagnostic) {
 		a.record = &Invariants{at: make([][]*State, len(a.insns))}
 	}
 	done := x.run()
-	if done && a.record != nil {
+	if done && a.record != nil && a.unsupported == "" {
 		r.Invariants = a.record
 	}
 	a.record = nil

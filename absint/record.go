@@ -96,7 +96,11 @@ func (s *State) admits(c *Concrete) (why string, depth int) {
 			}
 			continue
 		}
-		if why := s.admitCell(c, domains.Var(v), bits, env); why != "" {
+		switch why := s.admitCell(c, domains.Var(v), bits, env); why {
+		case "":
+		case cannotTell:
+			return "", 0
+		default:
 			return fmt.Sprintf("%s of frame %d: %s", s.name(v), v/s.lay.stride, why), 2 + v
 		}
 	}
@@ -134,6 +138,9 @@ func (s *State) concrete(c *Concrete, v int) (bits uint64, known bool) {
 	return bits, true
 }
 
+// cannotTell: the oracle has no way to know.
+const cannotTell = "?"
+
 // admitCell returns "" if bits fit the cell, and sets the number of v in env.
 func (s *State) admitCell(c *Concrete, v domains.Var, bits uint64, env []uint64) string {
 	cell := s.cells[v]
@@ -150,6 +157,9 @@ func (s *State) admitCell(c *Concrete, v domains.Var, bits uint64, env []uint64)
 		return ""
 	}
 	p, ok := c.Resolve(bits)
+	if !ok && cell.has(HasVar) {
+		return cannotTell // moved so far that the address names something else
+	}
 	if !ok {
 		return fmt.Sprintf("%#x is no address, but a %s pointer is expected", bits, cell.Kind)
 	}
@@ -157,7 +167,11 @@ func (s *State) admitCell(c *Concrete, v domains.Var, bits uint64, env []uint64)
 		if p.Kind != Packet || cell.Kind == PacketEnd && p.Off != c.PacketSize {
 			return fmt.Sprintf("offset %d of a %s where the %s is expected", p.Off, p.Kind, cell.Kind)
 		}
+		env[v] = uint64(p.Off - int64(cell.Off))
 		return ""
+	}
+	if p.Kind == TPBuffer && cell.Kind == FlowKeys {
+		p.Kind = FlowKeys // both are memory that belongs to the context
 	}
 	if p.Kind != cell.Kind || regionMatters(cell.Kind) && p.Region != cell.Region && !cell.has(Inner) {
 		return fmt.Sprintf("a %s pointer (%d) where a %s pointer (%d) is expected", p.Kind, p.Region, cell.Kind, cell.Region)
@@ -168,11 +182,11 @@ func (s *State) admitCell(c *Concrete, v domains.Var, bits uint64, env []uint64)
 	} else if part != 0 {
 		return fmt.Sprintf("offset %d, not %d", p.Off, cell.Off)
 	}
-	if cell.Kind == Packet && cell.ID != 0 && int64(part)+int64(cell.Range) > c.PacketSize {
+	if cell.Kind == Packet && cell.ID != 0 && cell.Range > 0 && int64(part)+int64(cell.Range) > c.PacketSize {
 		return fmt.Sprintf("%d bytes from %d are not inside the packet of %d bytes", cell.Range, int64(part), c.PacketSize)
 	}
 	return ""
 }
 
 // regionMatters reports the kinds whose region an execution can tell.
-func regionMatters(k Kind) bool { return k == StackPtr || k == MapValue || k == MapPtr }
+func regionMatters(k Kind) bool { return k == StackPtr || k == MapValue || k == MapPtr || k == FuncPtr }

@@ -61,6 +61,9 @@ const (
 	Untrusted
 	// HasLock: the map value holds a spin lock, so that its ID names it for ever.
 	HasLock
+	// Derived: the pointer dies with its reference, but is not what was acquired: that
+	// it is null tells nothing of the reference.
+	Derived
 	// Inner: the map is the inner map of Region.
 	Inner
 )

@@ -3,6 +3,7 @@ package smt_test
 import (
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -74,30 +75,56 @@ func BenchmarkTnumAdd64(b *testing.B) {
 	benchUnsat(b, func(s *term.Store) term.Term { return gen.TnumAdd(s, 64) })
 }
 
-// Products commute: the hard case of bit-blasting.
-func BenchmarkMulCommutes7(b *testing.B) {
+// Products commute, and the quotient and the remainder make up the dividend: the
+// hard cases of bit-blasting, at widths that end.
+func BenchmarkMulCommutes(b *testing.B) {
+	for _, w := range []int{6, 7, 8} {
+		b.Run(strconv.Itoa(w), func(b *testing.B) {
+			benchUnsat(b, func(s *term.Store) term.Term {
+				x, y := s.Var("x", w), s.Var("y", w)
+				return s.Ne(product(s, x, y), product(s, y, x))
+			})
+		})
+	}
+}
+
+// product adds rows itself: the store orders the arguments of Mul.
+func product(s *term.Store, x, y term.Term) term.Term {
+	w := s.Width(x)
+	sum := s.Word(w, 0)
+	for i := range w {
+		bit := s.SExt(w-1, s.Extract(i, i, x))
+		sum = s.Add(sum, s.Shl(s.And(bit, y), s.Word(w, uint64(i))))
+	}
+	return sum
+}
+
+func BenchmarkDivision(b *testing.B) {
+	for _, w := range []int{6, 8, 10} {
+		b.Run(strconv.Itoa(w), func(b *testing.B) {
+			benchUnsat(b, func(s *term.Store) term.Term {
+				x, y := s.Var("x", w), s.Var("y", w)
+				return s.Ne(s.Add(s.Mul(s.UDiv(x, y), y), s.URem(x, y)), x)
+			})
+		})
+	}
+}
+
+// A shift by an unknown amount keeps order: both operands and the amount unknown.
+func BenchmarkShiftMonotone64(b *testing.B) {
 	benchUnsat(b, func(s *term.Store) term.Term {
-		// Written so that the store's ordering of arguments does not prove it.
-		x, y := s.Var("x", 7), s.Var("y", 7)
-		sum := s.Word(7, 0)
-		for i := range 7 {
-			bit := s.SExt(6, s.Extract(i, i, x))
-			sum = s.Add(sum, s.Shl(s.And(bit, y), s.Word(7, uint64(i))))
-		}
-		sum2 := s.Word(7, 0)
-		for i := range 7 {
-			bit := s.SExt(6, s.Extract(i, i, y))
-			sum2 = s.Add(sum2, s.Shl(s.And(bit, x), s.Word(7, uint64(i))))
-		}
-		return s.Ne(sum, sum2)
+		x, y, n := s.Var("x", 64), s.Var("y", 64), s.Var("n", 64)
+		return s.And(s.Ule(x, y), s.Ult(s.LShr(y, n), s.LShr(x, n)))
 	})
 }
 
-// The quotient and the remainder make up the dividend.
-func BenchmarkDivision8(b *testing.B) {
+// Sums of bounded words are bounded, if the bounds' sum does not wrap around.
+func BenchmarkRangeAdd64(b *testing.B) {
 	benchUnsat(b, func(s *term.Store) term.Term {
-		x, y := s.Var("x", 8), s.Var("y", 8)
-		back := s.Add(s.Mul(s.UDiv(x, y), y), s.URem(x, y))
-		return s.Ne(back, x)
+		x, y := s.Var("x", 64), s.Var("y", 64)
+		lo, hi, lo2, hi2 := s.Var("lo", 64), s.Var("hi", 64), s.Var("lo2", 64), s.Var("hi2", 64)
+		in := func(x, lo, hi term.Term) term.Term { return s.And(s.Ule(lo, x), s.Ule(x, hi)) }
+		top := s.Add(hi, hi2)
+		return s.AndAll(in(x, lo, hi), in(y, lo2, hi2), s.Uge(top, hi), s.Not(in(s.Add(x, y), s.Add(lo, lo2), top)))
 	})
 }

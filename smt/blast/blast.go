@@ -44,6 +44,7 @@ type Blaster struct {
 	store *term.Store
 	sink  Sink
 	gates gates
+	limit int // of gates
 
 	at   []uint32 // by term: 1 + where its bits start in pool; 0: not translated
 	pool []lit
@@ -59,7 +60,7 @@ type Blaster struct {
 
 // New returns a blaster that has translated nothing.
 func New(s *term.Store, sink Sink) *Blaster {
-	b := &Blaster{store: s, sink: sink}
+	b := &Blaster{store: s, sink: sink, limit: maxGates}
 	b.gates.init()
 	return b
 }
@@ -121,7 +122,7 @@ func (b *Blaster) bits(ctx context.Context, t term.Term) ([]lit, error) {
 	}
 	b.stack = append(b.stack[:0], t)
 	for steps := 0; len(b.stack) > 0; steps++ {
-		if len(b.gates.all) > maxGates || len(b.pool) > 4*maxGates {
+		if len(b.gates.all) > b.limit || len(b.pool) > 4*b.limit {
 			return nil, ErrTooLarge
 		}
 		if steps%256 == 255 && ctx.Err() != nil {

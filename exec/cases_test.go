@@ -97,3 +97,50 @@ func TestCaseRuns(t *testing.T) {
 		t.Logf("%s: %d of %d runs", name, good, runs)
 	}
 }
+
+// TestCaseSeeds runs the case files on seeded inputs. A program that Linux accepts
+// must not fault; of those that it rejects for safety many must, or the faults would
+// be worth nothing.
+func TestCaseSeeds(t *testing.T) {
+	for _, name := range []string{"linux-verifier", "expectations"} {
+		accepted, rejected, caught, limits := 0, 0, 0, 0
+		faults := map[string]int{}
+		for c, err := range loader.LoadCases(shared(t, "cases/"+name+".jsonl"), name, loader.Options{Target: target}) {
+			if err != nil || (c.Expect != "accept" && c.Expect != "reject") {
+				continue
+			}
+			r, err := Interpreter{}.Load(c.Program, Options{Target: target})
+			if err != nil {
+				if c.Expect == "accept" {
+					t.Error(c.Program.ID, err)
+				}
+				continue
+			}
+			var bad Outcome
+			var rep Report
+			for seed := uint64(0); seed < 16 && bad.Fault == NoFault; seed++ {
+				data := make([]byte, 14+seed*9)
+				for i := range data {
+					data[i] = byte(mix(seed<<20 + uint64(i)))
+				}
+				o := r.Run(&Input{Seed: seed, Lazy: seed&1 == 1, Data: data, Fuel: 1 << 20, Report: &rep})
+				if o.Fault == OutOfFuel || o.Fault == NotModelled || o.Fault == Exhausted {
+					limits++
+					break
+				}
+				bad = o
+			}
+			if c.Expect == "reject" {
+				if rejected++; bad.Fault != NoFault {
+					caught++
+					faults[bad.Fault.String()]++
+				}
+				continue
+			}
+			if accepted++; bad.Fault != NoFault {
+				t.Errorf("%s (%s): %s at %d: %s", c.Program.ID, c.Program.Descr, bad.Fault, bad.PC, rep.Detail)
+			}
+		}
+		t.Logf("%s: %d accepted; of %d rejected %d fault; %d stopped at a limit; %v", name, accepted, rejected, caught, limits, faults)
+	}
+}

@@ -54,6 +54,10 @@ type Input struct {
 	// Maps gives maps their contents by name; the key of an array is its index in four
 	// bytes. Later entries for the same key win. Maps without an entry start empty.
 	Maps map[string][]Entry
+	// Lazy: what Maps does not say of the contents the seed decides, element by
+	// element when the program first asks: whether it exists, and its value. So a run
+	// gets past lookups of keys that nobody could have foreseen.
+	Lazy bool
 	// Results are taken, one each, by the helpers whose scalar result the kernel
 	// decides (time, random numbers, identities, no model); then the seed decides.
 	Results []uint64

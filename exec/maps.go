@@ -58,7 +58,8 @@ type mapState struct {
 	live  int
 	// queue holds the values of queue, stack and bloom filter maps.
 	queue [][]byte
-	used  uint64 // bytes of a ring buffer that are taken
+	used  uint64          // bytes of a ring buffer that are taken
+	asked map[string]bool // keys that Input.Lazy decided on
 }
 
 // element is a key and its value.
@@ -123,7 +124,9 @@ func (m *Machine) setUpMaps() Fault {
 			if e == nil {
 				return m.fail(Exhausted, "")
 			}
-			copy(e.value, s.def.Data)
+			if copy(e.value, s.def.Data) == 0 && m.in.Lazy && !s.def.Frozen {
+				m.invent(s, e)
+			}
 			e.ids[0] = directID(n)
 			m.expose(s, e, 0)
 		}
@@ -280,6 +283,9 @@ func (s *mapState) overlaps(off int64, size int) bool {
 
 // find returns the element of a key, nil for none. Elements of arrays always exist.
 func (m *Machine) find(s *mapState, key []byte) *element {
+	if m.in.Lazy {
+		m.decide(s, key)
+	}
 	if s.def.Type == "lpm_trie" {
 		return s.longest(key)
 	}
@@ -294,6 +300,51 @@ func (m *Machine) find(s *mapState, key []byte) *element {
 		return e
 	}
 	return nil
+}
+
+// decide makes up whether an element existed before the run, and its value, at the
+// first time that the program asks.
+func (m *Machine) decide(s *mapState, key []byte) {
+	k := string(key)
+	if s.asked[k] || s.elems[k] != nil || len(s.asked) > 1<<14 || (isArray(s.def.Type) && !s.inRange(k)) || s.def.Type == "prog_array" {
+		return
+	}
+	if s.asked == nil {
+		s.asked = map[string]bool{}
+	}
+	s.asked[k] = true
+	if always := isArray(s.def.Type) && s.holdsData(); !always && m.draw()&3 == 0 {
+		return
+	}
+	e := m.newElement(s, k)
+	if e == nil {
+		return
+	}
+	if s.def.Inner != nil {
+		e.inner = m.newInner(s.def.Inner)
+		return
+	}
+	m.invent(s, e)
+}
+
+// invent gives a new element contents: mostly small numbers, as counters, flags and
+// identifiers are.
+func (m *Machine) invent(s *mapState, e *element) {
+	b := make([]byte, len(e.value))
+	for i := 0; i < len(b); i += 8 {
+		v := m.draw()
+		switch v >> 61 {
+		case 0, 1, 2, 3:
+			v &= 7
+		case 4, 5:
+			v &= 0xffff_0000_00ff
+		}
+		for k := i; k < min(i+8, len(b)); k++ {
+			b[k] = byte(v)
+			v >>= 8
+		}
+	}
+	s.assign(e.value, b)
 }
 
 // longest finds the longest prefix that covers a key of a trie.
@@ -324,6 +375,9 @@ func samePrefix(a, b []byte, n int) bool {
 
 // update is map_update_elem.
 func (m *Machine) update(s *mapState, key, value []byte, flags uint64) uint64 {
+	if m.in.Lazy {
+		m.decide(s, key)
+	}
 	if flags&updateLock != 0 && len(s.def.Fields) == 0 || flags&^updateLock > updateExist {
 		return errno(eINVAL)
 	}

@@ -95,6 +95,9 @@ func update(m *Machine, a *[5]uint64) uint64 {
 
 func remove(m *Machine, a *[5]uint64) uint64 {
 	s := m.mapAt(a[0])
+	if m.in.Lazy {
+		m.decide(s, m.keyAt(s, a[1]))
+	}
 	return s.remove(m.keyAt(s, a[1]))
 }
 
@@ -105,6 +108,11 @@ func push(m *Machine, a *[5]uint64) uint64 {
 
 func take(m *Machine, a *[5]uint64, pop bool) uint64 {
 	s := m.mapAt(a[0])
+	if m.in.Lazy && len(s.queue) == 0 && s.def.Type != "bloom_filter" && m.draw()&1 == 0 {
+		v := make([]byte, s.def.ValueSize)
+		m.scribble(v)
+		s.push(v, 0)
+	}
 	b := m.span(a[1], int(s.def.ValueSize), true)
 	if b == nil {
 		b = m.span(a[1], int(s.def.ValueSize), false) // a bloom filter only reads it

@@ -81,7 +81,7 @@ func redirectMap(m *Machine, a *[5]uint64) uint64 {
 		return xdpRedirect
 	}
 	key := binary.LittleEndian.AppendUint32(nil, uint32(a[1]))
-	if e := s.elems[string(key)]; e == nil || a[1] != uint64(uint32(a[1])) {
+	if e := m.find(s, key); e == nil || a[1] != uint64(uint32(a[1])) {
 		return a[2] & 3
 	}
 	return xdpRedirect
@@ -89,7 +89,7 @@ func redirectMap(m *Machine, a *[5]uint64) uint64 {
 
 func socketRedirect(m *Machine, addr uint64, index uint32, flags uint64) uint64 {
 	s := m.mapAt(addr)
-	if flags&^1 != 0 || s.elems[string(binary.LittleEndian.AppendUint32(nil, index))] == nil {
+	if flags&^1 != 0 || m.find(s, binary.LittleEndian.AppendUint32(nil, index)) == nil {
 		return skDrop
 	}
 	return skPass
@@ -97,7 +97,7 @@ func socketRedirect(m *Machine, addr uint64, index uint32, flags uint64) uint64 
 
 func hashRedirect(m *Machine, a *[5]uint64) uint64 {
 	s := m.mapAt(a[1])
-	if a[3]&^1 != 0 || s.elems[string(m.keyAt(s, a[2]))] == nil {
+	if a[3]&^1 != 0 || m.find(s, m.keyAt(s, a[2])) == nil {
 		return skDrop
 	}
 	return skPass

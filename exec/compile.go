@@ -5,8 +5,8 @@ import (
 	"github.com/bpfcheck/bpfcheck/loader"
 )
 
-// code is a program in internal form.
-type code struct {
+// Code is a program in internal form.
+type Code struct {
 	prog  *loader.Program
 	insns []insn
 	pcs   []int32 // the slot that each internal instruction comes from
@@ -26,7 +26,7 @@ var everything = isa.Profile{
 
 // compiler translates one program.
 type compiler struct {
-	*code
+	*Code
 	p       *program
 	bad     []bool        // slots that hold no instruction
 	nums    map[int32]int // index in calls by helper
@@ -37,8 +37,8 @@ type compiler struct {
 // compile translates a program, with a call of the observer before each
 // instruction if observe is set. What is no instruction becomes a trap: a program
 // that never reaches it runs.
-func (p *program) compile(prog *loader.Program, observe bool) *code {
-	c := &compiler{code: &code{prog: prog}, p: p, observe: observe, refs: map[int]loader.Ref{}, nums: map[int32]int{}}
+func (p *program) compile(prog *loader.Program, observe bool) *Code {
+	c := &compiler{Code: &Code{prog: prog}, p: p, observe: observe, refs: map[int]loader.Ref{}, nums: map[int32]int{}}
 	for _, r := range prog.Refs {
 		c.refs[r.Insn] = r
 	}
@@ -64,7 +64,7 @@ func (p *program) compile(prog *loader.Program, observe bool) *code {
 	c.emit(len(prog.Insns), trap(ControlFlow))
 	c.link()
 	c.guard()
-	return c.code
+	return c.Code
 }
 
 // findBad marks the slots that hold no instruction.

@@ -87,7 +87,7 @@ func zeroed(b []byte, n int) []byte {
 
 // setUpRaw gives a raw program its memory.
 func (m *Machine) setUpRaw() Fault {
-	m.objects[idContext].data, m.regions[idContext] = nil, region{}
+	m.objects[idContext].data, m.regions[idContext] = nil, Region{}
 	m.ctx.raw = append([]byte(nil), m.in.Data...)
 	m.Regs[isa.R1], m.Regs[isa.R2] = 0, uint64(len(m.in.Data))
 	if len(m.in.Data) > 0 {
@@ -307,7 +307,7 @@ func (m *Machine) newSocket(kind platform.ValueKind, owned bool) ID {
 	}
 	id := m.add(object{kind: k, num: int32(kind), sub: kind, data: b, owned: owned}, nil, nil)
 	if kind == platform.TPBuffer {
-		m.regions[id] = region{b, b}
+		m.regions[id] = Region{b, b}
 	}
 	return id
 }

@@ -130,11 +130,12 @@ type program struct {
 	maps    []*loader.Map
 	mapNums map[*loader.Map]int
 	tails   map[string]*loader.Program
-	plain   *code
+	plain   *Code
+	engine  Engine
 	pool    sync.Pool // of *Machine
 
 	mu    sync.Mutex
-	codes map[codeKey]*code // observed, and targets of tail calls
+	codes map[codeKey]*Code // observed, and targets of tail calls
 }
 
 type codeKey struct {
@@ -150,7 +151,20 @@ const (
 
 // Load implements Executor.
 func (Interpreter) Load(prog *loader.Program, opts Options) (Runnable, error) {
-	return newProgram(prog, opts)
+	return LoadWith(straightLoop{}, prog, opts)
+}
+
+// LoadWith prepares a program for an executor that has a fast engine of its own.
+func LoadWith(e Engine, prog *loader.Program, opts Options) (Runnable, error) {
+	p, err := newProgram(prog, opts)
+	if err != nil {
+		return nil, err
+	}
+	p.engine = e
+	if err := e.Compile(p.plain); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 func newProgram(prog *loader.Program, opts Options) (*program, error) {
@@ -168,7 +182,7 @@ func newProgram(prog *loader.Program, opts Options) (*program, error) {
 	case len(prog.Maps) > maxMaps:
 		return nil, fmt.Errorf("exec: %d maps", len(prog.Maps))
 	}
-	p := &program{opts: opts, main: prog, mapNums: map[*loader.Map]int{}, codes: map[codeKey]*code{}}
+	p := &program{opts: opts, main: prog, mapNums: map[*loader.Map]int{}, codes: map[codeKey]*Code{}}
 	if !opts.Raw && prog.Type != "" {
 		kind, ok := opts.Target.ProgType(prog.Type)
 		if !ok {
@@ -234,7 +248,7 @@ func (p *program) mapNumber(m *loader.Map) int {
 }
 
 // code returns the internal form of a program, with or without observation.
-func (p *program) code(prog *loader.Program, observe bool) *code {
+func (p *program) code(prog *loader.Program, observe bool) *Code {
 	if prog == p.main && !observe {
 		return p.plain
 	}
@@ -244,6 +258,9 @@ func (p *program) code(prog *loader.Program, observe bool) *code {
 	c := p.codes[key]
 	if c == nil {
 		c = p.compile(prog, observe)
+		if p.engine.Compile(c) != nil {
+			return nil
+		}
 		p.codes[key] = c
 	}
 	return c
@@ -251,7 +268,7 @@ func (p *program) code(prog *loader.Program, observe bool) *code {
 
 // tail returns the program of a given name that a tail call may go to, nil if
 // there is none that could be loaded.
-func (p *program) tail(name string, observe bool) *code {
+func (p *program) tail(name string, observe bool) *Code {
 	q := p.tails[name]
 	if q == nil || q.Problem != "" || len(q.Insns) == 0 || len(q.Insns) > maxInsns {
 		return nil
@@ -266,5 +283,5 @@ func (p *program) Run(in *Input) Outcome {
 		m = newMachine(p)
 	}
 	defer p.pool.Put(m)
-	return m.run(in, m.interpret)
+	return m.run(in)
 }

@@ -324,10 +324,10 @@ func (m *Machine) kernelBytes(id ID, off int64, n int) []byte {
 // cString returns the bytes before the first zero byte at an address.
 func (m *Machine) cString(addr uint64) (string, bool) {
 	id, off := split(addr)
-	if id == 0 || int(id) >= len(m.regions) || off < 0 || off >= int64(len(m.regions[id].r)) {
+	if id == 0 || int(id) >= len(m.regions) || off < 0 || off >= int64(len(m.regions[id].R)) {
 		return "", false
 	}
-	b := m.regions[id].r[off:]
+	b := m.regions[id].R[off:]
 	n := slices.Index(b, 0)
 	if n < 0 {
 		return "", false

@@ -6,30 +6,26 @@ import (
 	"github.com/bpfcheck/bpfcheck/isa"
 )
 
-// interpret runs code from an internal instruction to the exit of the frame that
-// it starts in: straight runs what it can, step the instruction it stopped at.
-func (m *Machine) interpret(c *code, entry int32) Fault {
+// execute runs code from an internal instruction to the exit of the frame that it
+// starts in: the engine runs what it can, step the instruction it stopped at.
+func (m *Machine) execute(c *Code, entry int32) Fault {
 	outer := m.base
 	m.base, m.code, m.fuel = m.depth, c, insnSize*m.Fuel
-	i, steps := entry, m.Steps
-	for {
-		first := &m.code.insns[0]
-		m.first = first
-		in := &m.code.insns[i]
-		at, acc := m.straight(in, m.regions, insnSize*steps-place(in))
-		i = int32((place(at) - place(first)) / insnSize)
-		m.Steps, m.atPC = (acc+place(at))/insnSize+1, i
-		next, f := m.step(at, i)
+	for i := entry; ; {
+		i = m.prog.engine.Run(m, m.code, i)
+		m.Steps++
+		m.atPC = i
+		next, f := m.step(&m.code.insns[i], i)
 		if f != NoFault || next == done {
 			m.base = outer
 			return f
 		}
-		i, steps = next, m.Steps
+		i = next
 	}
 }
 
 // done is what step returns instead of an instruction at the end of the frame that
-// interpret began in.
+// execute began in.
 const done = -1
 
 // step runs instruction i, which is counted in Steps already, and returns the next.

@@ -14,6 +14,21 @@ var _ [insnSize]byte = [unsafe.Sizeof(insn{})]byte{}
 // it points into never moves, since code is on the heap.
 func place(in *insn) int64 { return int64(uintptr(unsafe.Pointer(in))) }
 
+// straightLoop is the engine of the interpreter.
+type straightLoop struct{}
+
+// Compile implements Engine: internal instructions are run as they are.
+func (straightLoop) Compile(*Code) error { return nil }
+
+// Run implements Engine.
+func (straightLoop) Run(m *Machine, c *Code, i int32) int32 {
+	first, in := &c.insns[0], &c.insns[i]
+	m.first = first
+	in, acc := m.straight(in, m.regions, insnSize*m.Steps-place(in))
+	m.Steps = (acc + place(in)) / insnSize
+	return int32((place(in) - place(first)) / insnSize)
+}
+
 // straight executes instructions from next on until one that needs more than
 // registers and plain memory, and returns it: that one was not run. It also stops
 // where a jump goes backwards without fuel, before the jump.
@@ -25,7 +40,7 @@ func place(in *insn) int64 { return int64(uintptr(unsafe.Pointer(in))) }
 //
 // The function calls nothing, since one call would make the compiler keep every
 // variable in memory; that is also why it is long.
-func (m *Machine) straight(next *insn, regions []region, acc int64) (*insn, int64) {
+func (m *Machine) straight(next *insn, regions []Region, acc int64) (*insn, int64) {
 	r := &m.Regs
 again:
 	for { // ends at a taken branch and begins again where that goes
@@ -213,7 +228,7 @@ again:
 			case opLoad8:
 				a := r[s] + uint64(int64(in.off))
 				if id, o := uint32(a>>32)*unscramble, uint32(a)-bias; int(id) < len(regions) {
-					if b := regions[id].r; uint64(o) < uint64(len(b)) {
+					if b := regions[id].R; uint64(o) < uint64(len(b)) {
 						r[d] = uint64(b[o])
 						break
 					}
@@ -222,7 +237,7 @@ again:
 			case opLoad16:
 				a := r[s] + uint64(int64(in.off))
 				if id, o := uint32(a>>32)*unscramble, uint64(uint32(a)-bias); int(id) < len(regions) {
-					if b := regions[id].r; o+2 <= uint64(len(b)) {
+					if b := regions[id].R; o+2 <= uint64(len(b)) {
 						r[d] = uint64(binary.LittleEndian.Uint16(b[o : o+2]))
 						break
 					}
@@ -231,7 +246,7 @@ again:
 			case opLoad32:
 				a := r[s] + uint64(int64(in.off))
 				if id, o := uint32(a>>32)*unscramble, uint64(uint32(a)-bias); int(id) < len(regions) {
-					if b := regions[id].r; o+4 <= uint64(len(b)) {
+					if b := regions[id].R; o+4 <= uint64(len(b)) {
 						r[d] = uint64(binary.LittleEndian.Uint32(b[o : o+4]))
 						break
 					}
@@ -240,7 +255,7 @@ again:
 			case opLoad64:
 				a := r[s] + uint64(int64(in.off))
 				if id, o := uint32(a>>32)*unscramble, uint64(uint32(a)-bias); int(id) < len(regions) {
-					if b := regions[id].r; o+8 <= uint64(len(b)) {
+					if b := regions[id].R; o+8 <= uint64(len(b)) {
 						r[d] = binary.LittleEndian.Uint64(b[o : o+8])
 						break
 					}
@@ -249,7 +264,7 @@ again:
 			case opStore8:
 				a := r[d] + uint64(int64(in.off))
 				if id, o := uint32(a>>32)*unscramble, uint32(a)-bias; int(id) < len(regions) {
-					if b := regions[id].w; uint64(o) < uint64(len(b)) {
+					if b := regions[id].W; uint64(o) < uint64(len(b)) {
 						b[o] = byte(r[s] + in.imm)
 						break
 					}
@@ -258,7 +273,7 @@ again:
 			case opStore16:
 				a := r[d] + uint64(int64(in.off))
 				if id, o := uint32(a>>32)*unscramble, uint64(uint32(a)-bias); int(id) < len(regions) {
-					if b := regions[id].w; o+2 <= uint64(len(b)) {
+					if b := regions[id].W; o+2 <= uint64(len(b)) {
 						binary.LittleEndian.PutUint16(b[o:o+2], uint16(r[s]+in.imm))
 						break
 					}
@@ -267,7 +282,7 @@ again:
 			case opStore32:
 				a := r[d] + uint64(int64(in.off))
 				if id, o := uint32(a>>32)*unscramble, uint64(uint32(a)-bias); int(id) < len(regions) {
-					if b := regions[id].w; o+4 <= uint64(len(b)) {
+					if b := regions[id].W; o+4 <= uint64(len(b)) {
 						binary.LittleEndian.PutUint32(b[o:o+4], uint32(r[s]+in.imm))
 						break
 					}
@@ -276,7 +291,7 @@ again:
 			case opStore64:
 				a := r[d] + uint64(int64(in.off))
 				if id, o := uint32(a>>32)*unscramble, uint64(uint32(a)-bias); int(id) < len(regions) {
-					if b := regions[id].w; o+8 <= uint64(len(b)) {
+					if b := regions[id].W; o+8 <= uint64(len(b)) {
 						binary.LittleEndian.PutUint64(b[o:o+8], r[s]+in.imm)
 						break
 					}
@@ -291,7 +306,7 @@ again:
 				f.ret = int32(place(next) - place(m.first))
 				m.depth++
 				frame := &regions[idFrame+ID(m.depth)]
-				frame.r, frame.w = frame.r[:stackBytes], frame.w[:stackBytes]
+				frame.R, frame.W = frame.R[:stackBytes], frame.W[:stackBytes]
 				r[10] = frameTops[m.depth&(maxFrames-1)]
 				break run
 			case opExit:
@@ -299,7 +314,7 @@ again:
 					return in, acc
 				}
 				frame := &regions[idFrame+ID(m.depth)]
-				frame.r, frame.w = frame.r[:0], frame.w[:0]
+				frame.R, frame.W = frame.R[:0], frame.W[:0]
 				m.depth--
 				f := &m.frames[m.depth&(maxFrames-1)]
 				*(*[4]uint64)(r[6:10]) = f.saved

@@ -35,7 +35,7 @@ type frame struct {
 	saved [4]uint64 // R6-R9
 	ret   int32     // where the caller goes on, in bytes of its code
 	// outer is the caller's code if a tail call put another program into this frame.
-	outer *code
+	outer *Code
 }
 
 // Machine is the state of a run. It is what an Executor shares with the
@@ -51,7 +51,7 @@ type Machine struct {
 	fuel  int64 // Fuel in the unit of straight
 
 	prog   *program
-	code   *code
+	code   *Code
 	in     *Input
 	fault  Fault
 	detail string
@@ -78,7 +78,7 @@ type Machine struct {
 	dynptrs   map[uint64]*dynptr
 	clock     uint64
 	timers    map[uint64]int
-	body      func(c *code, entry int32) Fault
+	body      func(c *Code, entry int32) Fault
 }
 
 func newMachine(p *program) *Machine {
@@ -97,13 +97,12 @@ func newMachine(p *program) *Machine {
 	return m
 }
 
-// run does a whole run. body runs the code from its first instruction to its exit.
-func (m *Machine) run(in *Input, body func(c *code, entry int32) Fault) Outcome {
+// run does a whole run.
+func (m *Machine) run(in *Input) Outcome {
 	m.begin(in)
-	m.body = body
 	f := m.setUp()
 	if f == NoFault {
-		f = body(m.code, 0)
+		f = m.execute(m.code, 0)
 	}
 	if f == NoFault {
 		f = m.atExit()
@@ -163,14 +162,14 @@ var frameTops = func() (t [maxFrames]uint64) {
 // frame that is not live has no bytes.
 func (m *Machine) openFrame() {
 	b := m.stack[m.depth][:]
-	m.regions[idFrame+ID(m.depth)] = region{b, b}
+	m.regions[idFrame+ID(m.depth)] = Region{b, b}
 	m.Regs[isa.R10] = frameTops[m.depth]
 }
 
 // closeFrame ends the frame of the current depth.
 func (m *Machine) closeFrame() {
 	b := m.stack[m.depth][:0]
-	m.regions[idFrame+ID(m.depth)] = region{b, b}
+	m.regions[idFrame+ID(m.depth)] = Region{b, b}
 }
 
 // enter makes a frame for a call; ret is where the caller goes on. It reports

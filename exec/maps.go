@@ -115,7 +115,7 @@ func (m *Machine) setUpMaps() Fault {
 	for n, def := range m.prog.maps {
 		s := &mapState{def: def, id: mapID(n), num: int32(n), elems: map[string]*element{}}
 		m.maps = append(m.maps, s)
-		m.objects[directID(n)].dead, m.regions[directID(n)] = true, region{}
+		m.objects[directID(n)].dead, m.regions[directID(n)] = true, Region{}
 	}
 	for n := range m.prog.maps {
 		s := m.maps[n]
@@ -262,7 +262,7 @@ func (m *Machine) expose(s *mapState, e *element, cpu int) uint64 {
 		r, w = nil, nil
 		m.objects[id].fields = s
 	}
-	m.regions[id] = region{r, w}
+	m.regions[id] = Region{r, w}
 	return Address(id, 0)
 }
 

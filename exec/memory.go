@@ -30,9 +30,9 @@ func split(addr uint64) (id ID, off int64) {
 	return ID(uint32(addr>>32) * unscramble), int64(uint32(addr)) - int64(bias)
 }
 
-// region is what the interpreter's loads and stores look at: the readable and the
+// Region is what the interpreter's loads and stores look at: the readable and the
 // writable bytes of an object, nil where an access needs more than bounds.
-type region struct{ r, w []byte }
+type Region struct{ R, W []byte }
 
 // object is the rest of what is known of an object.
 type object struct {
@@ -52,7 +52,7 @@ const maxObjects = 1 << 18
 
 // Memory holds the objects of a run.
 type Memory struct {
-	regions []region
+	regions []Region
 	objects []object
 	// children are the kernel objects that loads from kernel objects gave.
 	children map[uint64]uint64
@@ -65,7 +65,7 @@ func (m *Memory) add(o object, r, w []byte) ID {
 		return 0
 	}
 	m.objects = append(m.objects, o)
-	m.regions = append(m.regions, region{r, w})
+	m.regions = append(m.regions, Region{r, w})
 	return ID(len(m.objects) - 1)
 }
 
@@ -80,17 +80,17 @@ func (m *Memory) reset(n int, seed uint64) {
 // set gives an object its bytes.
 func (m *Memory) set(id ID, data, r, w []byte) {
 	m.objects[id].data, m.objects[id].dead = data, false
-	m.regions[id] = region{r, w}
+	m.regions[id] = Region{r, w}
 }
 
 // kill ends an object and what dies with it. Its number is never used again.
 func (m *Memory) kill(id ID) {
 	m.objects[id].dead, m.objects[id].owned = true, false
-	m.regions[id] = region{}
+	m.regions[id] = Region{}
 	for i := range m.objects { // releases are rare
 		if m.objects[i].of == id && id != 0 && !m.objects[i].dead {
 			m.objects[i].dead = true
-			m.regions[i] = region{}
+			m.regions[i] = Region{}
 		}
 	}
 }
@@ -110,7 +110,7 @@ func (m *Memory) Resolve(addr uint64) (p Place, ok bool) {
 	if o == nil || o.kind == KindNone {
 		return Place{}, false
 	}
-	return Place{Kind: o.kind, Object: o.num, Element: o.elem, Offset: off, Live: !o.dead && (o.kind != KindStack || len(m.regions[addrID(addr)].r) > 0)}, true
+	return Place{Kind: o.kind, Object: o.num, Element: o.elem, Offset: off, Live: !o.dead && (o.kind != KindStack || len(m.regions[addrID(addr)].R) > 0)}, true
 }
 
 // addrID is the object part of an address.
@@ -139,7 +139,7 @@ func (m *Memory) read(addr uint64, n int) []byte {
 	if int(id) >= len(m.regions) {
 		return nil
 	}
-	b := m.regions[id].r
+	b := m.regions[id].R
 	if off < 0 || off > int64(len(b))-int64(n) {
 		return nil
 	}
@@ -152,7 +152,7 @@ func (m *Memory) write(addr uint64, n int) []byte {
 	if int(id) >= len(m.regions) {
 		return nil
 	}
-	b := m.regions[id].w
+	b := m.regions[id].W
 	if off < 0 || off > int64(len(b))-int64(n) {
 		return nil
 	}

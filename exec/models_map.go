@@ -199,7 +199,7 @@ func (m *Machine) invoke(fn uint64, args ...uint64) (uint64, bool) {
 	m.clobber()
 	copy(m.Regs[isa.R1:isa.R6], args)
 	at := m.atPC
-	if f := m.body(m.code, m.code.index[slot]); f != NoFault {
+	if f := m.execute(m.code, m.code.index[slot]); f != NoFault {
 		return 0, false
 	}
 	m.leave()

@@ -89,8 +89,9 @@ func (s *Solver) lits(ref uint32) []uint32 {
 	return s.arena[at : at+s.arena[ref+offSize]]
 }
 
-// full reports whether the arena is near the last offset that a watch can name.
-func (s *Solver) full() bool { return len(s.arena) > binary-1<<24 }
+// full reports whether the arena is near the last offset that a watch can name,
+// or the numbers near the last that the checker takes.
+func (s *Solver) full() bool { return len(s.arena) > binary-1<<24 || s.nextID > 1<<30-1<<24 }
 
 // remove marks a clause; collect drops it.
 func (s *Solver) remove(ref uint32) {

@@ -25,9 +25,9 @@ const (
 	activityStep  = 1 / 0.95
 	firstMode     = 1000
 	lubyUnit      = 512
-	firstReduce   = 2000
-	reduceGrowth  = 300
-	restartMargin = 1.15
+	firstReduce   = 1000
+	reduceGrowth  = 200
+	restartMargin = 1.1
 	restartGap    = 2
 	checkEvery    = 256 // conflicts, or 16 times as many decisions, between looks at the clock
 )

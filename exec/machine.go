@@ -100,6 +100,9 @@ func newMachine(p *program) *Machine {
 // run does a whole run.
 func (m *Machine) run(in *Input) Outcome {
 	m.begin(in)
+	if m.code == nil { // the engine could not compile observed code
+		return Outcome{Fault: NotModelled}
+	}
 	f := m.setUp()
 	if f == NoFault {
 		f = m.execute(m.code, 0)

@@ -165,6 +165,9 @@ func (a *analysis) accessStack(s *State, pc int, v domains.Var, sp span, m mode)
 		}
 		return false
 	}
+	if !a.clearOfObjects(s, pc, int(c.Region), sp, m) {
+		return false
+	}
 	fn := s.frame[c.Region].fn
 	a.depths[fn] = max(a.depths[fn], int(-sp.off.lo))
 	if c.has(HasVar) && !a.priv {

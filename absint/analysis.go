@@ -131,7 +131,7 @@ func (a *analysis) entry() *State {
 	clear(s.cells)
 	s.num.SetTop()
 	s.depth, s.nrefs, s.nextID, s.ctx = 0, 0, 1, 0
-	s.lock = heldLock{}
+	s.lock, s.regions, s.progressed = heldLock{}, regions{}, [maxFrames]uint16{}
 	s.dataRange, s.metaRange, s.dataMax = 0, 0, math.MaxInt32
 	s.frame[0] = frame{call: -1}
 	s.written[0] = [8]uint64{}

@@ -108,6 +108,8 @@ func (a *analysis) checkArg(s *State, cs *callSite, i int, v domains.Var) bool {
 		return a.checkTimerArg(s, cs, i, c)
 	case platform.ArgFunc:
 		return a.checkFuncArg(s, cs, i, c)
+	case platform.ArgDynptr:
+		return a.checkDynptrArg(s, cs, i, v)
 	case platform.ArgStack:
 		if c.Kind != StackPtr {
 			return a.wrongArg(s, cs, i, "a pointer to the stack")
@@ -211,7 +213,7 @@ func (a *analysis) checkMemArg(s *State, cs *callSite, i int, v domains.Var) boo
 		return a.checkString(s, cs, i, v)
 	default:
 		if arg.Size == 0 {
-			return a.memoryKind(s, cs, i, v) // the size argument checks the rest
+			return a.checkDynptrMemory(cs, s.cells[v]) && a.memoryKind(s, cs, i, v) // the size argument checks the rest
 		}
 		size = int64(arg.Size)
 	}

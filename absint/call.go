@@ -27,6 +27,10 @@ type callSite struct {
 	hit bool         // a lookup that finds something for sure
 	obj Cell         // the lock or timer argument
 	fn  int          // the callback: an index of Graph.Funcs
+	dyn Cell         // the dynptr argument
+
+	makes dynptrKind // the kind of the dynptr that the call makes, 0 for none
+	at    place      // where
 }
 
 // call is the transfer of calls to helpers and kernel functions. It reports
@@ -108,6 +112,7 @@ func (a *analysis) finishCall(s *State, cs *callSite, ok bool) bool {
 		return a.tailCall(s, cs)
 	}
 	a.lockOrUnlock(s, cs)
+	a.dynptrEffects(s, cs)
 	a.result(s, cs, r0)
 	return a.unsupported == ""
 }
@@ -119,7 +124,7 @@ func (a *analysis) lostCall(s *State, cs *callSite) {
 		a.led.suspendAll()
 	}
 	for i := range cs.h.Args {
-		if k := cs.h.Args[i].Kind; cs.h.Args[i].Flags&platform.Release != 0 || k == platform.ArgSpinLock {
+		if k := cs.h.Args[i].Kind; cs.h.Args[i].Flags&platform.Release != 0 || k == platform.ArgSpinLock || k == platform.ArgDynptr {
 			a.led.suspendAll()
 		}
 	}
@@ -128,8 +133,8 @@ func (a *analysis) lostCall(s *State, cs *callSite) {
 // changePacket invalidates all packet pointers of all frames (V5, H3).
 func (s *State) changePacket() {
 	for i := range s.cells[:s.active()] {
-		switch s.cells[i].Kind {
-		case Packet, PacketMeta, PacketEnd:
+		switch c := s.cells[i]; {
+		case c.Kind == Packet, c.Kind == PacketMeta, c.Kind == PacketEnd, c.has(PacketSlice):
 			s.set(domains.Var(i), Cell{Kind: Scalar, Size: s.cells[i].Size})
 		}
 	}
@@ -161,6 +166,11 @@ func (a *analysis) result(s *State, cs *callSite, r0 domains.Var) {
 		return
 	case platform.MapValue:
 		c = a.lookup(s, cs)
+	case platform.DynptrMem:
+		c = Cell{Kind: Mem, Region: int32(cs.mem)}
+		if ofPacket(cs.dyn.Region) {
+			c.Flags |= PacketSlice
+		}
 	case platform.Mem, platform.RingbufMem:
 		c = Cell{Kind: Mem, Region: int32(cs.mem)}
 	case platform.BTFPointer:

@@ -160,7 +160,7 @@ func (a *analysis) dropDead(s *State, frame int, regs isa.RegSet, stack cfg.Stac
 	for h := 0; h < s.lay.words; h++ {
 		v := s.lay.word(frame, h)
 		size := s.cells[v].Size
-		if size == 0 || stack.Has(h) || size == 8 && h > 0 && stack.Has(h-1) {
+		if size == 0 || s.cells[v].Kind == SharedMem || stack.Has(h) || size == 8 && h > 0 && stack.Has(h-1) {
 			continue
 		}
 		s.set(v, Cell{})

@@ -41,8 +41,14 @@ const (
 	CallClobbers    Rule = 27
 	Locks           Rule = 29
 	SpecialFields   Rule = 33
+	Dynptrs         Rule = 34
+	Iterators       Rule = 35
+	Regions         Rule = 36
+	Exceptions      Rule = 37
 	Kfuncs          Rule = 38
 	BTFPointers     Rule = 39
+	GlobalFuncs     Rule = 41
+	Sleeping        Rule = 44
 	Limits          Rule = 46
 )
 

@@ -145,7 +145,7 @@ const cannotTell = "?"
 func (s *State) admitCell(c *Concrete, v domains.Var, bits uint64, env []uint64) string {
 	cell := s.cells[v]
 	switch {
-	case cell.Kind == NotInit, cell.Kind == Poison:
+	case cell.Kind == NotInit, cell.Kind == Poison, cell.Kind >= DynptrObj:
 		return ""
 	case cell.Kind == Scalar:
 		env[v] = bits

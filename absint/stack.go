@@ -46,6 +46,13 @@ func (s *State) clear(frame int, off, size int64, bigEndian bool) {
 		}
 		v := s.lay.word(frame, at)
 		start := -4 * int64(at+1)
+		switch c := s.cells[v]; {
+		case c.Kind == SharedMem:
+			continue // stays what it is
+		case c.Kind.isObject():
+			s.destroy(c)
+			continue
+		}
 		if c := &s.cells[v]; c.Size == 8 && c.Kind == Scalar && off == start+4 && !bigEndian {
 			s.num.ALU(isa.Trunc32, isa.W64, v, domains.Operand{})
 			c.Size = 4
@@ -58,6 +65,9 @@ func (s *State) clear(frame int, off, size int64, bigEndian bool) {
 // poisonStack makes every word of a frame the result of a failed obligation.
 func (s *State) poisonStack(frame int) {
 	for h := 0; h < s.lay.words; h++ {
+		if c := s.cells[s.lay.word(frame, h)]; c.Kind.isObject() && c.Ref != 0 {
+			s.dropRef(c.Ref) // what becomes of it is not judged any more
+		}
 		s.set(s.lay.word(frame, h), Cell{Kind: Poison, Size: 4})
 	}
 }
@@ -86,6 +96,9 @@ func (s *State) storeStack(frame int, off int64, size int, val domains.Operand, 
 	s.clear(frame, off, int64(size), bigEndian)
 	s.mark(frame, off, int64(size))
 	h := wordOf(off)
+	if s.sharedIn(frame, off, int64(size)) {
+		return
+	}
 	if h >= s.lay.words || off%4 != 0 || size == 8 && off%8 != 0 {
 		return
 	}
@@ -126,6 +139,10 @@ func (s *State) loadStack(dst domains.Var, frame int, off int64, size int, bigEn
 	}
 	v := s.lay.word(frame, at)
 	c := s.cells[v]
+	if s.sharedIn(frame, off, int64(size)) {
+		s.setWord(dst, sized(size))
+		return false
+	}
 	delta := off + 4*int64(at+1) // bytes into the value
 	end := delta + int64(size)
 	switch {

@@ -72,9 +72,15 @@ type State struct {
 	dataRange, metaRange int32
 	// dataMax is the most bytes that there can be between data and data_end.
 	dataMax int32
-	// refs are the references held, in the order of acquisition.
+	// refs are the references held, in the order of acquisition, kinds what they are.
 	refs  [maxRefs]uint32
+	kinds [maxRefs]refKind
 	nrefs int
+	// regions are the sections that the program is in.
+	regions regions
+	// progressed has a bit per ghost of each frame: an iterator from outside of the
+	// loop moved on since the loop's head was passed. Not compared.
+	progressed [maxFrames]uint16
 	// lock is the spin lock held.
 	lock heldLock
 	// nextID is the next fresh ID; made canonical at cut points.
@@ -106,6 +112,7 @@ func (s *State) copyFrom(t *State) {
 	s.depth, s.ctx, s.frame = t.depth, t.ctx, t.frame
 	s.dataRange, s.metaRange, s.dataMax = t.dataRange, t.metaRange, t.dataMax
 	s.refs, s.nrefs, s.lock, s.nextID = t.refs, t.nrefs, t.lock, t.nextID
+	s.kinds, s.regions, s.progressed = t.kinds, t.regions, t.progressed
 	for f := 0; f <= t.depth; f++ {
 		s.written[f] = t.written[f]
 	}
@@ -177,7 +184,7 @@ func (s *State) acquire() (uint32, bool) {
 		return 0, false
 	}
 	id := s.fresh()
-	s.refs[s.nrefs] = id
+	s.refs[s.nrefs], s.kinds[s.nrefs] = id, objectRef
 	s.nrefs++
 	return id, true
 }
@@ -186,6 +193,11 @@ func (s *State) acquire() (uint32, bool) {
 func (s *State) release(ref uint32) bool {
 	if !s.dropRef(ref) {
 		return false
+	}
+	for v := range s.cells[:s.active()] {
+		if c := s.cells[v]; c.Ref == ref && c.Kind.isObject() {
+			s.destroy(c)
+		}
 	}
 	for v := range s.cells[:s.active()] {
 		if s.cells[v].Ref == ref {
@@ -200,6 +212,7 @@ func (s *State) dropRef(ref uint32) bool {
 	for i := range s.refs[:s.nrefs] {
 		if s.refs[i] == ref && i >= int(s.frame[s.depth].base) {
 			copy(s.refs[i:], s.refs[i+1:s.nrefs])
+			copy(s.kinds[i:], s.kinds[i+1:s.nrefs])
 			s.nrefs--
 			return true
 		}
@@ -258,7 +271,7 @@ func (s *State) canonical() {
 // numbers, or nothing known, count as alike.
 func (s *State) sameShape(t *State) bool {
 	if s.depth != t.depth || s.ctx != t.ctx || s.dataRange != t.dataRange || s.dataMax != t.dataMax || s.metaRange != t.metaRange ||
-		s.nrefs != t.nrefs || !equalRefs(s, t) || s.lock != t.lock {
+		s.nrefs != t.nrefs || !equalRefs(s, t) || s.lock != t.lock || s.regions != t.regions {
 		return false
 	}
 	n := s.active()
@@ -273,7 +286,7 @@ func (s *State) sameShape(t *State) bool {
 
 func equalRefs(s, t *State) bool {
 	for i := range s.refs[:s.nrefs] {
-		if s.refs[i] != t.refs[i] {
+		if s.refs[i] != t.refs[i] || s.kinds[i] != t.kinds[i] {
 			return false
 		}
 	}
@@ -283,11 +296,12 @@ func equalRefs(s, t *State) bool {
 // shape hashes what sameShape compares.
 func (s *State) shape() uint64 {
 	h := uint64(s.ctx)<<40 ^ uint64(uint32(s.dataRange))<<20 ^ uint64(uint32(s.metaRange)) ^ uint64(uint32(s.dataMax))<<10 ^ uint64(s.nrefs)<<60 ^ uint64(s.lock.id)<<50 ^ uint64(s.lock.held)<<56
+	h = mix(h, uint64(s.regions.rcu)<<8|uint64(s.regions.preempt))
 	for i, c := range s.cells[:s.active()] {
 		if c.Kind == NotInit || c.Kind == Scalar && s.lay.isWord(i) {
 			continue
 		}
-		h = mix(h, uint64(i)<<32|uint64(c.Kind)<<16|uint64(c.Flags)<<8|uint64(c.Size))
+		h = mix(h, uint64(i)<<32|uint64(c.Kind)<<24|uint64(c.Flags)<<8|uint64(c.Size))
 		if c.Kind != Scalar {
 			h = mix(h, uint64(uint32(c.Off))<<32|uint64(uint32(c.Region)))
 			h = mix(h, uint64(c.ID)<<32|uint64(uint32(c.Range))^uint64(c.Ref)<<48)

@@ -26,9 +26,15 @@ const (
 	XDPSock
 	FlowKeys
 	TPBuffer
-	BTFPtr  // Region is the BTF type id
-	FuncPtr // Region is the subprogram's first instruction
-	KsymPtr // the address of a kernel symbol of unknown type
+	BTFPtr    // Region is the BTF type id
+	FuncPtr   // Region is the subprogram's first instruction
+	KsymPtr   // the address of a kernel symbol of unknown type
+	DynptrPtr // a dynptr that the program got; Region is its dynptrKind
+	// The kinds from here on are objects on the stack, not pointers: see object.go.
+	DynptrObj // Region is the dynptrKind
+	IterObj   // Region is the BTF type id of the iterator
+	IrqObj
+	SharedMem // plain memory that somebody else has a pointer to
 
 	numKinds
 )
@@ -36,7 +42,7 @@ const (
 var kindNames = [numKinds]string{
 	"uninitialised", "unknown", "scalar", "context", "map", "map value", "stack", "packet", "packet metadata",
 	"packet end", "memory", "socket", "socket (common)", "TCP socket", "XDP socket", "flow keys", "tracepoint buffer",
-	"kernel object", "function", "kernel symbol",
+	"kernel object", "function", "kernel symbol", "dynptr", "dynptr", "iterator", "interrupt flag", "shared memory",
 }
 
 // String names the kind as messages do.
@@ -46,7 +52,7 @@ func (k Kind) String() string { return kindNames[k] }
 func (k Kind) isPointer() bool { return k > Scalar }
 
 // Flag refines a kind.
-type Flag uint8
+type Flag uint16
 
 // The flags of a cell.
 const (
@@ -66,16 +72,25 @@ const (
 	Derived
 	// Inner: the map is the inner map of Region.
 	Inner
+	// RCU: the kernel object is there until the RCU section ends.
+	RCU
+	// Walked: the kernel object was reached through another one; it is neither
+	// trusted nor known to dangle.
+	Walked
+	// PacketSlice: the memory is a slice of the packet and goes with it.
+	PacketSlice
+	// Element: what an iterator found; that it is not null is progress.
+	Element
 )
 
 // Cell is what is known of a register or of a word of stack, apart from numbers.
 // Cells are compared with ==.
 type Cell struct {
-	Kind  Kind
-	Flags Flag
+	Kind Kind
 	// Size is the number of bytes a stack cell holds: 1, 2, 4, 8; 0 if its bytes
 	// are unknown. Registers have 0.
-	Size uint8
+	Size  uint8
+	Flags Flag
 	// Off is the fixed part of a pointer's offset in bytes.
 	Off int32
 	// Region says which object a pointer is into; its meaning is the kind's.

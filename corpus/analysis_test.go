@@ -19,7 +19,7 @@ func TestAnalysis(t *testing.T) {
 		t.Run(p.Name, func(t *testing.T) {
 			t.Parallel()
 			c := config(t, nil)
-			if p.Load.AttachTo != "" {
+			if p.Load.AttachTo != "" || len(p.Load.Kfuncs) > 0 {
 				_, c.Types = kernelBTF(t)
 			}
 			r := absint.Analyze(p.Load, c)

@@ -30,13 +30,16 @@
 //	; license Proprietary         the default is GPL
 //	; unprivileged                without CAP_PERFMON
 //	; strict-alignment
+//	; sleepable
 //	; map NAME TYPE key=4 value=8 entries=16 flags=0x80 inner=NAME frozen data=HEX
 //	; expect safe                 or reject; required
 //	; linux reject "REGEXP"       what Linux 6.18 does, and its message
 //	; because TEXT                why Linux is wrong, where it differs
 //	; gap TEXT                    safe, but not proved yet, and why
 //
-// and ends with its instructions, each of which may carry
+// and ends with its instructions. A call of a name that is no label and no helper is
+// one of a kernel function, whose number is looked up where the program is loaded.
+// Each instruction may carry
 //
 //	; want V7 "REGEXP"            a diagnostic of this rule; V7|V9: of one of these;
 //	                              I10 and its like are rules of the instruction set

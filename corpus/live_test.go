@@ -6,6 +6,7 @@ import (
 	"errors"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"unsafe"
 
@@ -98,6 +99,9 @@ func loadLive(p *loader.Program) (log string, err error) {
 	for _, r := range p.Refs {
 		insns[r.Insn].Imm = int32(fds[r.Map])
 	}
+	if err := resolveKfuncs(p, insns); err != nil {
+		return "", &envError{err}
+	}
 	code := encode(insns)
 	typ, err := ebpfType(p.Type)
 	if err != nil {
@@ -114,6 +118,9 @@ func loadLive(p *loader.Program) (log string, err error) {
 	}
 	attr.insns = address(code)
 	attr.license = address(append([]byte(p.License), 0))
+	if p.Sleepable {
+		attr.progFlags |= unix.BPF_F_SLEEPABLE
+	}
 	if p.StrictAlignment {
 		attr.progFlags |= unix.BPF_F_STRICT_ALIGNMENT
 	}
@@ -273,9 +280,35 @@ func ebpfType(name string) (uint32, error) {
 	return pt.ID, nil
 }
 
+// hostBTF is what this machine's kernel says of its types.
+var hostBTF = sync.OnceValues(btf.LoadKernelSpec)
+
+// resolveKfuncs puts the kernel's numbers of functions into calls.
+func resolveKfuncs(p *loader.Program, insns []isa.Instruction) error {
+	if len(p.Kfuncs) == 0 {
+		return nil
+	}
+	spec, err := hostBTF()
+	if err != nil {
+		return err
+	}
+	for pc, name := range p.Kfuncs {
+		var fn *btf.Func
+		if err := spec.TypeByName(name, &fn); err != nil {
+			return err
+		}
+		id, err := spec.TypeID(fn)
+		if err != nil {
+			return err
+		}
+		insns[pc].Imm = int32(id)
+	}
+	return nil
+}
+
 // attachID finds the BTF id of what p traces.
 func attachID(p *loader.Program) (uint32, error) {
-	spec, err := btf.LoadKernelSpec()
+	spec, err := hostBTF()
 	if err != nil {
 		return 0, err
 	}

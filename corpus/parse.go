@@ -100,7 +100,7 @@ func (h *header) directive(d string) error {
 	word, rest, _ := strings.Cut(d, " ")
 	rest = strings.TrimSpace(rest)
 	l := h.p.Load
-	if flag := word == "unprivileged" || word == "strict-alignment"; flag != (rest == "") {
+	if flag := word == "unprivileged" || word == "strict-alignment" || word == "sleepable"; flag != (rest == "") {
 		return fmt.Errorf("directive %q: wrong number of words", word)
 	}
 	var err error
@@ -119,6 +119,8 @@ func (h *header) directive(d string) error {
 		l.License = rest
 	case "unprivileged":
 		l.Unprivileged = true
+	case "sleepable":
+		l.Sleepable = true
 	case "strict-alignment":
 		l.StrictAlignment = true
 	case "map":
@@ -239,8 +241,14 @@ func (h *header) finish() error {
 
 // code assembles the instructions and reads what is said at them.
 func (h *header) code(first int, lines []string, target platform.Target) error {
+	var kfuncs []string
 	src, err := isa.Assemble(strings.Join(lines, "\n"), isa.AsmOptions{
 		Helper: func(name string) (int32, bool) { return target.HelperID(strings.TrimPrefix(name, "bpf_")) },
+		// The id of a kernel function is the kernel's; until it is known, a number.
+		Kfunc: func(name string) (int32, int16, bool) {
+			kfuncs = append(kfuncs, name)
+			return int32(len(kfuncs)), 0, true
+		},
 	})
 	if err != nil {
 		var se *isa.SyntaxError
@@ -251,6 +259,14 @@ func (h *header) code(first int, lines []string, target platform.Target) error {
 	}
 	l := h.p.Load
 	l.Insns = src.Insns
+	for pc, i := range l.Insns {
+		if i.IsCall() && i.Src == isa.CallKfunc && i.Imm > 0 && int(i.Imm) <= len(kfuncs) {
+			if l.Kfuncs == nil {
+				l.Kfuncs = map[int]string{}
+			}
+			l.Kfuncs[pc] = kfuncs[i.Imm-1]
+		}
+	}
 	for _, r := range src.MapRefs {
 		k := 0
 		for k < len(l.Maps) && l.Maps[k].Name != r.Name {

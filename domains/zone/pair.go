@@ -86,14 +86,17 @@ func (p *pairing) pair(a, b *State) {
 	p.start(a, b)
 	late := false
 	for v := range a.vars {
-		if a.vars[v].plain() {
+		if a.vars[v].plain() && b.vars[v].plain() {
 			p.number(a, b, v)
 		} else {
 			late = true
 		}
 	}
 	for v := 0; late && v < len(a.vars); v++ {
-		if !a.vars[v].plain() && !p.attach(a, b, v) {
+		switch x, y := a.vars[v], b.vars[v]; {
+		case x.plain() && y.plain():
+		case !x.plain() && p.attach(a, b, v), x.plain() && p.attachConst(a, b, v):
+		default:
 			p.number(a, b, v)
 		}
 	}
@@ -142,6 +145,29 @@ func (p *pairing) attach(a, b *State, v int) bool {
 		return false
 	}
 	p.of[v], p.scales[v] = k, x.scale()
+	c.count++
+	return true
+}
+
+// attachConst makes v, a constant in a and a multiple of its node in b, a multiple
+// of the class of that node, if that is a constant in a too and both points are on
+// one line: a loop's first state joins those of later iterations.
+func (p *pairing) attachConst(a, b *State, v int) bool {
+	x, y := a.vars[v], b.vars[v]
+	k := p.inB[y.node] - 1
+	if x.node != zero || k < 0 {
+		return false
+	}
+	c := &p.classes[k]
+	if c.refA.node != zero || !c.refB.plain() {
+		return false
+	}
+	// In b the class is c.refB, so that y is scale * class + delta - scale * c.refB.delta.
+	s := uint64(y.scale())
+	if (x.delta-s*c.refA.delta)&a.w.WordMask() != (y.delta-s*c.refB.delta)&a.w.WordMask() {
+		return false
+	}
+	p.of[v], p.scales[v] = k, y.scale()
 	c.count++
 	return true
 }

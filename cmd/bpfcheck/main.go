@@ -24,6 +24,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/bpfcheck/bpfcheck/vet"
 )
 
 // The exit statuses.
@@ -58,10 +60,13 @@ type verb struct {
 var verbs []verb
 
 func init() {
-	verbs = []verb{verifyVerb, btfVerb, disasmVerb, asmVerb, helpVerb, versionVerb}
+	verbs = []verb{verifyVerb, btfVerb, vetVerb, disasmVerb, asmVerb, helpVerb, versionVerb}
 }
 
 func main() {
+	if vet.IsTool(os.Args[1:]) { // go vet -vettool
+		vet.Tool(os.Args[1:])
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	done := make(chan int, 1)

@@ -1,0 +1,471 @@
+package vet
+
+import (
+	"go/ast"
+	"go/constant"
+	"go/token"
+	"go/types"
+	"path/filepath"
+	"reflect"
+	"strings"
+
+	"github.com/bpfcheck/bpfcheck/loader"
+)
+
+// This file follows maps and variables from calls of their methods back to the tag
+// that names them, and checks the Go types that the calls hand over.
+
+// entity is a map or variable that an expression is known to stand for.
+type entity struct {
+	kind    kind
+	name    string
+	objects []*object
+}
+
+// methods says which arguments of a method are what: k a key, v a value, K and V
+// slices of them, "-" anything else. out: the argument is written to.
+type method struct {
+	args string
+	out  string // for each argument: '>' if it is written
+}
+
+var mapMethods = map[string]method{
+	"Put": {"kv", "  "}, "Update": {"kv", "  "}, "Delete": {"k", " "},
+	"Lookup": {"kv", " >"}, "LookupWithFlags": {"kv", " >"}, "LookupBytes": {"k", " "},
+	"LookupAndDelete": {"kv", " >"}, "LookupAndDeleteWithFlags": {"kv", " >"},
+	"NextKey": {"kk", " >"}, "NextKeyBytes": {"k", " "},
+	"BatchLookup": {"-KV", " >>"}, "BatchLookupAndDelete": {"-KV", " >>"}, "BatchUpdate": {"KV", "  "}, "BatchDelete": {"K", " "},
+}
+
+var iteratorMethods = map[string]method{"Next": {"kv", ">>"}}
+
+var variableMethods = map[string]method{"Set": {"v", " "}, "Get": {"v", ">"}}
+
+// uses checks the calls of a package.
+func (p *pkg) uses() error {
+	r := &resolver{p: p, inits: map[types.Object][]ast.Expr{}}
+	var calls []*ast.CallExpr
+	for _, f := range p.files {
+		if !f.typed {
+			continue
+		}
+		if importName(f.ast, ebpfPath) == "" && len(p.all) == 0 && !p.importsTagged() {
+			continue
+		}
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.CallExpr:
+				calls = append(calls, n)
+			case *ast.AssignStmt:
+				r.assign(n.Lhs, n.Rhs)
+			case *ast.ValueSpec:
+				lhs := make([]ast.Expr, len(n.Names))
+				for i, id := range n.Names {
+					lhs[i] = id
+				}
+				r.assign(lhs, n.Values)
+			case *ast.UnaryExpr:
+				if n.Op == token.AND { // somebody else may assign to it
+					r.taken(n.X)
+				}
+			}
+			return true
+		})
+	}
+	for _, c := range calls {
+		if err := p.call(r, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// importsTagged reports whether the library is among the packages that this one's
+// imports import: an object's fields may then be used without naming the library.
+func (p *pkg) importsTagged() bool {
+	for _, imp := range p.pass.Pkg.Imports() {
+		if imp.Path() == ebpfPath {
+			return true
+		}
+		for _, i2 := range imp.Imports() {
+			if i2.Path() == ebpfPath {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// call checks one call, if it is a method of a known map or variable.
+func (p *pkg) call(r *resolver, c *ast.CallExpr) error {
+	sel, ok := ast.Unparen(c.Fun).(*ast.SelectorExpr)
+	if !ok {
+		return nil
+	}
+	fn, ok := p.pass.TypesInfo.Uses[sel.Sel].(*types.Func)
+	if !ok {
+		return nil
+	}
+	var m method
+	switch receiver(fn) {
+	case "Map":
+		m, ok = mapMethods[fn.Name()]
+	case "MapIterator":
+		m, ok = iteratorMethods[fn.Name()]
+	case "Variable", "VariableSpec":
+		m, ok = variableMethods[fn.Name()]
+	default:
+		return nil
+	}
+	if !ok || len(c.Args) < len(m.args) {
+		return nil
+	}
+	e, err := r.resolve(sel.X, 0)
+	if err != nil || e == nil {
+		return err
+	}
+	for i := range len(m.args) {
+		p.argument(e, fn.Name(), c.Args[i], m.args[i], m.out[i] == '>')
+	}
+	return nil
+}
+
+// receiver returns the name of the library's type that fn is a method of.
+func receiver(fn *types.Func) string {
+	sig := fn.Signature()
+	if sig.Recv() == nil || fn.Pkg() == nil || !isLibrary(fn.Pkg().Path()) {
+		return ""
+	}
+	return namedType(sig.Recv().Type())
+}
+
+func isLibrary(path string) bool {
+	return path == ebpfPath || strings.HasSuffix(path, "/vendor/"+ebpfPath)
+}
+
+// namedType returns the name of a type, or of what it points to.
+func namedType(t types.Type) string {
+	if ptr, ok := types.Unalias(t).(*types.Pointer); ok {
+		t = ptr.Elem()
+	}
+	if n, ok := types.Unalias(t).(*types.Named); ok {
+		return n.Obj().Name()
+	}
+	return ""
+}
+
+// argument checks an argument of a call.
+func (p *pkg) argument(e *entity, method string, arg ast.Expr, role byte, out bool) {
+	t := p.pass.TypesInfo.TypeOf(arg)
+	if t == nil || role == '-' {
+		return
+	}
+	for _, o := range e.objects {
+		var size uint64
+		var what string
+		ref := reference{object: o}
+		switch e.kind {
+		case isMap:
+			m := o.maps[e.name]
+			if m == nil {
+				continue
+			}
+			size, ref.id, what = uint64(m.ValueSize), m.ValueTypeID, "value"
+			if role == 'k' || role == 'K' {
+				size, ref.id, what = uint64(m.KeySize), m.KeyTypeID, "key"
+			}
+			if size == 0 || opaqueValue(m, what) {
+				continue
+			}
+			elem, ok := p.element(t, m, role)
+			if !ok {
+				continue
+			}
+			p.compare(arg, elem, out, what+" of map "+e.name, size, ref)
+		case isVariable:
+			v, ok := o.vars[e.name]
+			if !ok {
+				continue
+			}
+			ref.id = uint32(v.id)
+			elem, _ := p.element(t, nil, role)
+			p.compare(arg, elem, out, "variable "+e.name, v.size, ref)
+		}
+		if p.bad[arg.Pos()] {
+			return // once is enough
+		}
+	}
+}
+
+// opaqueValue knows the maps whose values the library takes as something else than
+// bytes: maps, programs, links.
+func opaqueValue(m *loader.Map, what string) bool {
+	if what != "value" {
+		return false
+	}
+	switch m.Type {
+	case "prog_array", "array_of_maps", "hash_of_maps", "sockmap", "sockhash", "xskmap", "perf_event_array", "cgroup_array", "reuseport_sockarray":
+		return true
+	}
+	return false
+}
+
+// element strips what the library strips: a pointer, the slice of a batch, the slice
+// with a value a CPU. It is false for what it cannot see through.
+func (p *pkg) element(t types.Type, m *loader.Map, role byte) (types.Type, bool) {
+	slices := 0
+	if role == 'K' || role == 'V' {
+		slices++
+	}
+	if m != nil && strings.Contains(m.Type, "percpu") && (role == 'v' || role == 'V') {
+		slices = 1 // also in batches, which are flat
+	}
+	if ptr, ok := t.Underlying().(*types.Pointer); ok {
+		t = ptr.Elem()
+	}
+	for range slices {
+		s, ok := t.Underlying().(*types.Slice)
+		if !ok {
+			return t, false
+		}
+		t = s.Elem()
+	}
+	return t, true
+}
+
+// compare checks a type that an argument hands over.
+func (p *pkg) compare(arg ast.Expr, t types.Type, out bool, what string, size uint64, ref reference) {
+	switch u := t.Underlying().(type) {
+	case *types.Slice, *types.Interface, *types.TypeParam:
+		return // bytes of a length known at run time
+	case *types.Basic:
+		if u.Kind() == types.String || u.Info()&types.IsUntyped != 0 && u.Kind() == types.UntypedNil {
+			return
+		}
+	}
+	if marshals(t) {
+		return
+	}
+	if n, ok := types.Unalias(t).(*types.Named); ok && p.bad[n.Obj().Pos()] {
+		return // said where the type is declared
+	}
+	l, ok := layoutOf(t, p.pass.TypesSizes)
+	if !ok {
+		return
+	}
+	m := l.against(ref.object.types, ref.btf(), size)
+	if m == nil && out && l.hidden != "" {
+		m = &mismatch{text: "has the unexported field " + l.hidden + ", which cannot be read into"}
+	}
+	if m == nil {
+		return
+	}
+	p.bad[arg.Pos()] = true
+	where := ""
+	if n, ok := types.Unalias(t).(*types.Named); ok && n.Obj().Pos().IsValid() {
+		at := p.pass.Fset.Position(n.Obj().Pos())
+		if m.pos.IsValid() {
+			at = p.pass.Fset.Position(m.pos)
+		}
+		where = " (" + filepath.Base(at.Filename) + ":" + itoa(at.Line) + ")"
+	}
+	p.report(arg.Pos(), "layout", "%s: Go type %s%s %s%s", what, types.TypeString(t, types.RelativeTo(p.pass.Pkg)), where, m.text, ref.describe())
+}
+
+// marshals reports whether a type turns itself into bytes.
+func marshals(t types.Type) bool {
+	for _, t := range []types.Type{t, types.NewPointer(t)} {
+		set := types.NewMethodSet(t)
+		for _, name := range []string{"MarshalBinary", "UnmarshalBinary"} {
+			if set.Lookup(nil, name) != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// resolver finds out what expressions stand for.
+type resolver struct {
+	p     *pkg
+	inits map[types.Object][]ast.Expr // what is assigned to a variable; nil for the unknown
+	outer map[string][]*object        // by file of an imported package
+}
+
+// assign notes what variables are assigned.
+func (r *resolver) assign(lhs, rhs []ast.Expr) {
+	for i, l := range lhs {
+		id, ok := ast.Unparen(l).(*ast.Ident)
+		if !ok {
+			continue
+		}
+		obj := r.p.pass.TypesInfo.ObjectOf(id)
+		if obj == nil || len(rhs) == 0 { // a declaration without value assigns nothing
+			continue
+		}
+		if len(lhs) != len(rhs) {
+			if i == 0 {
+				r.inits[obj] = append(r.inits[obj], rhs[0]) // v, err := f(), v, ok := m[k]
+			} else {
+				r.inits[obj] = append(r.inits[obj], nil)
+			}
+			continue
+		}
+		r.inits[obj] = append(r.inits[obj], rhs[i])
+	}
+}
+
+// taken notes that the address of a variable is used.
+func (r *resolver) taken(e ast.Expr) {
+	if id, ok := ast.Unparen(e).(*ast.Ident); ok {
+		if obj := r.p.pass.TypesInfo.ObjectOf(id); obj != nil {
+			if kind := namedType(obj.Type()); kind == "Map" || kind == "Variable" {
+				r.inits[obj] = append(r.inits[obj], nil)
+			}
+		}
+	}
+}
+
+// maxChain bounds the assignments that are followed.
+const maxChain = 16
+
+// resolve returns the map or variable that an expression stands for, nil if it is not
+// known.
+func (r *resolver) resolve(e ast.Expr, depth int) (*entity, error) {
+	if depth > maxChain {
+		return nil, nil
+	}
+	switch e := ast.Unparen(e).(type) {
+	case *ast.StarExpr:
+		return r.resolve(e.X, depth+1)
+	case *ast.UnaryExpr:
+		return r.resolve(e.X, depth+1)
+	case *ast.Ident:
+		obj := r.p.pass.TypesInfo.ObjectOf(e)
+		if init := r.inits[obj]; obj != nil && len(init) == 1 && init[0] != nil {
+			return r.resolve(init[0], depth+1)
+		}
+	case *ast.CallExpr: // m.Iterate() stands for m
+		if sel, ok := ast.Unparen(e.Fun).(*ast.SelectorExpr); ok && sel.Sel.Name == "Iterate" {
+			return r.resolve(sel.X, depth+1)
+		}
+	case *ast.IndexExpr:
+		return r.index(e), nil
+	case *ast.SelectorExpr:
+		return r.field(e)
+	}
+	return nil, nil
+}
+
+// index resolves coll.Maps["name"].
+func (r *resolver) index(e *ast.IndexExpr) *entity {
+	sel, ok := ast.Unparen(e.X).(*ast.SelectorExpr)
+	tv := r.p.pass.TypesInfo.Types[e.Index]
+	if !ok || tv.Value == nil || tv.Value.Kind() != constant.String {
+		return nil
+	}
+	f, ok := r.p.pass.TypesInfo.Uses[sel.Sel].(*types.Var)
+	if !ok || f.Pkg() == nil || !isLibrary(f.Pkg().Path()) {
+		return nil
+	}
+	k, ok := map[string]kind{"Maps": isMap, "Variables": isVariable}[f.Name()]
+	if !ok {
+		return nil
+	}
+	name := constant.StringVal(tv.Value)
+	var objects []*object
+	for _, o := range objectsOf(r.p.all) {
+		if o.has(k, name) {
+			objects = append(objects, o)
+		}
+	}
+	if len(objects) > 1 && !r.p.same(objects) {
+		return nil // which object the collection was made of is not known
+	}
+	return &entity{k, name, objects}
+}
+
+// same reports whether all objects are of one directive: builds of one source.
+func (p *pkg) same(objects []*object) bool {
+	stem := func(o *object) string {
+		name := strings.TrimSuffix(o.name, ".o")
+		name = strings.TrimSuffix(strings.TrimSuffix(name, "_bpfel"), "_bpfeb")
+		return name
+	}
+	for _, o := range objects {
+		if stem(o) != stem(objects[0]) {
+			return false
+		}
+	}
+	return true
+}
+
+// field resolves x.F, where F is a field with a tag.
+func (r *resolver) field(e *ast.SelectorExpr) (*entity, error) {
+	s := r.p.pass.TypesInfo.Selections[e]
+	if s == nil || s.Kind() != types.FieldVal {
+		return nil, nil
+	}
+	f, ok := s.Obj().(*types.Var)
+	if !ok {
+		return nil, nil
+	}
+	name := reflect.StructTag(tagOfField(s)).Get("ebpf")
+	k, known := fieldKinds[namedType(f.Type())]
+	if name == "" || !known || k == isProgram {
+		return nil, nil
+	}
+	objects, err := r.objectsAt(f)
+	return &entity{k, name, objects}, err
+}
+
+// tagOfField walks a selection to its field and returns the field's tag.
+func tagOfField(s *types.Selection) string {
+	t := s.Recv()
+	tag := ""
+	for _, i := range s.Index() {
+		if ptr, ok := t.Underlying().(*types.Pointer); ok {
+			t = ptr.Elem()
+		}
+		st, ok := t.Underlying().(*types.Struct)
+		if !ok || i >= st.NumFields() {
+			return ""
+		}
+		tag, t = st.Tag(i), st.Field(i).Type()
+	}
+	return tag
+}
+
+// objectsAt returns the objects that the tag of a field can mean. Fields of other
+// packages are found through the file that declares them.
+func (r *resolver) objectsAt(f *types.Var) ([]*object, error) {
+	if f.Pkg() == r.p.pass.Pkg {
+		if home := r.p.fileAt(f.Pos()); home != nil {
+			return r.p.objectsFor(home), nil
+		}
+		return nil, nil
+	}
+	return r.imported(r.p.pass.Fset.Position(f.Pos()).Filename)
+}
+
+func (p *pkg) fileAt(pos token.Pos) *file {
+	for _, f := range p.files {
+		if f.ast.FileStart <= pos && pos < f.ast.FileEnd {
+			return f
+		}
+	}
+	return nil
+}
+
+func itoa(n int) string {
+	if n == 0 {
+		return "0"
+	}
+	var b [20]byte
+	i := len(b)
+	for ; n > 0; n /= 10 {
+		i--
+		b[i] = byte('0' + n%10)
+	}
+	return string(b[i:])
+}

@@ -145,7 +145,7 @@ func TestFaults(t *testing.T) {
 	seen := map[Fault]bool{}
 	for _, c := range faultCases {
 		t.Run(c.name, func(t *testing.T) {
-			o, rep := runText(t, c.typ, c.bad, Input{Fuel: 1000, Seed: 5})
+			o, rep := runText(t, c.typ, c.bad, Input{Fuel: 1000, Seed: 6})
 			if o.Fault != c.fault {
 				t.Errorf("fault %q at %d (%s), want %q", o.Fault, o.PC, rep.Detail, c.fault)
 			}
@@ -155,7 +155,7 @@ func TestFaults(t *testing.T) {
 			if c.good == "" {
 				return
 			}
-			if o, rep := runText(t, c.typ, c.good, Input{Fuel: 1000, Seed: 5}); o.Fault != NoFault {
+			if o, rep := runText(t, c.typ, c.good, Input{Fuel: 1000, Seed: 6}); o.Fault != NoFault {
 				t.Errorf("the neighbour faults: %q at %d (%s)", o.Fault, o.PC, rep.Detail)
 			}
 		})

@@ -159,10 +159,15 @@ func value(s *term.Store, t term.Term) term.Value {
 
 // brute tries all values of the three variables.
 func brute(s *term.Store, vars, bools []term.Term) smt.Result {
+	e := s.NewEvaluator(nil)
+	holds := func(m term.Model) bool {
+		e.Reset(m)
+		return !slices.ContainsFunc(bools, func(t term.Term) bool { return e.Eval(t).IsZero() })
+	}
 	for x := range uint64(1) << s.Width(vars[0]) {
 		for y := range uint64(1) << s.Width(vars[1]) {
 			for z := range uint64(1) << s.Width(vars[2]) {
-				if smt.Verify(s, term.Model{term.V(x), term.V(y), term.V(z)}, bools) == nil {
+				if holds(term.Model{term.V(x), term.V(y), term.V(z)}) {
 					return smt.Sat
 				}
 			}

@@ -65,7 +65,7 @@ func (c *Checker) add(id uint32, lits []uint32) error {
 	if len(c.arena)+len(lits)+1 >= 1<<32-1 {
 		return errors.New("more than 2^32 literals")
 	}
-	if err := c.Declare(lits); err != nil { // of a lemma they are
+	if err := c.declare(lits); err != nil { // of a lemma they are
 		return fmt.Errorf("clause %d: %w", id, err)
 	}
 	for int(id) >= len(c.where) {
@@ -76,9 +76,8 @@ func (c *Checker) add(id uint32, lits []uint32) error {
 	return nil
 }
 
-// Declare says that the variables of lits exist, though no input has them: those
-// of a question. Lemmas may have no others.
-func (c *Checker) Declare(lits []uint32) error {
+// declare makes room for the values of lits.
+func (c *Checker) declare(lits []uint32) error {
 	for _, l := range lits {
 		if l < 2 || l > 2*MaxVar+1 {
 			return fmt.Errorf("literal %d is out of range", l)
@@ -190,21 +189,24 @@ func (c *Checker) compact() {
 }
 
 // Proves reports whether the clause of that number is part of the clause lits:
-// then the inputs imply lits. No lits ask for a refutation of the inputs.
+// then the inputs imply lits. No lits ask for a refutation of the inputs. Lits
+// with a literal and its complement are implied by nothing, and id is not looked at.
 func (c *Checker) Proves(id uint32, lits []uint32) error {
-	clause := c.clause(id)
-	if clause == nil {
-		return fmt.Errorf("clause %d, which should be the conclusion, does not exist", id)
-	}
-	err := c.Declare(lits)
+	err := c.declare(lits)
 	if err != nil {
 		return err
 	}
+	tautology := false
 	for _, l := range lits {
 		c.value[l] = 1
+		tautology = tautology || c.value[l^1] != 0
+	}
+	clause := c.clause(id)
+	if clause == nil && !tautology {
+		err = fmt.Errorf("clause %d, which should be the conclusion, does not exist", id)
 	}
 	for _, l := range clause {
-		if c.value[l] == 0 {
+		if c.value[l] == 0 && !tautology {
 			err = fmt.Errorf("the conclusion has literal %d, which was not asked about", l)
 		}
 	}

@@ -56,9 +56,6 @@ func (p *Proof) Check() error {
 	var c Checker
 	err := EachClause(p.Formula, c.Input)
 	if err == nil {
-		err = c.Declare(p.Goal)
-	}
-	if err == nil {
 		err = c.Replay(p.Steps)
 	}
 	if err == nil {
@@ -206,7 +203,10 @@ func (p *Proof) WriteLRAT(w io.Writer) error {
 		for i := range p.Goal {
 			fmt.Fprintf(out, " %d", first+1+i)
 		}
-		fmt.Fprintf(out, " %d 0\n", number[p.Conclusion])
+		if n := number[p.Conclusion]; n != 0 { // else the goal is a tautology: its complements clash
+			fmt.Fprintf(out, " %d", n)
+		}
+		out.WriteString(" 0\n")
 	}
 	return out.Flush()
 }

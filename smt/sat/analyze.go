@@ -143,7 +143,8 @@ func (s *Solver) final(a Lit) {
 	if s.level[v] == 0 {
 		s.hints = append(s.hints, s.unitID[v])
 	} else if s.reason[v] == 0 {
-		s.core = append(s.core, a^1) // both were assumed
+		s.core = append(s.core, a^1) // both were assumed: the lemma would be a tautology
+		return
 	} else {
 		s.places = s.places[:0]
 		s.seen[v] = kept

@@ -78,9 +78,6 @@ func (b *bed) solve(assume ...sat.Lit) sat.Status {
 			goal[i] = uint32(l.Not())
 		}
 		steps, id := b.s.Proof()
-		if err := b.chk.Declare(goal); err != nil {
-			b.t.Fatal(err)
-		}
 		if err := b.chk.Replay(steps[b.seen:]); err != nil {
 			b.t.Fatal(err)
 		}

@@ -150,7 +150,8 @@ func (s *Solver) Value(l Lit) bool {
 func (s *Solver) Core() []Lit { return s.core }
 
 // Proof returns the steps so far in package lrat's format, and the number of the
-// lemma that is the last Unsat answer: its literals are complements of Core.
+// lemma that is the last Unsat answer: its literals are complements of Core. It is
+// 0 if Core is a literal and its complement, which needs no lemma.
 func (s *Solver) Proof() (steps []byte, conclusion uint32) {
 	if !s.ok {
 		return s.proof, s.emptyID

@@ -124,6 +124,12 @@ func (s *Store) NewEvaluator(m Model) *Evaluator {
 	return &Evaluator{s: s, m: m, value: make([]Value, s.Len()), done: make([]bool, s.Len())}
 }
 
+// Reset forgets what was computed, and takes another model.
+func (e *Evaluator) Reset(m Model) {
+	e.m = m
+	clear(e.done)
+}
+
 // Eval is the value of t under m. A Bool is 0 or 1.
 func (s *Store) Eval(t Term, m Model) Value { return s.NewEvaluator(m).Eval(t) }
 

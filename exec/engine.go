@@ -12,10 +12,10 @@ type Engine interface {
 	Compile(c *Code) error
 	// Run executes from internal instruction i on and returns the one that it stopped
 	// at, which was not run; the machine runs it and comes back. It adds what it ran
-	// to m.Steps, instructions of kind Plain and Const only. It may stop anywhere, but
-	// has to stop at every instruction that is neither, at an access that Readable and
-	// Writable do not allow, and before a jump backwards, or a call backwards, with
-	// which Steps reaches Fuel.
+	// to m.Steps. It may stop at any access, jump, call or exit, and has to stop at
+	// every instruction of form ForMachine, at an access that the regions do not allow,
+	// and before a jump or call backwards with which Steps reaches Fuel. Code that it
+	// was never given by Compile, or refused, it has to return from at once.
 	Run(m *Machine, c *Code, i int32) int32
 }
 
@@ -27,6 +27,10 @@ const (
 	ForMachine Form = iota
 	Plain           // Instruction says it: ALU, a jump, a plain load or store
 	Const           // Dst gets Imm: an LD_IMM64, or a move of a constant
+	Atomic          // an atomic operation; plain on frames, map values and other memory
+	MayGoto         // falls through while Layout.MayGoto, which it decrements, is not negative
+	Call            // of a subprogram, at Target: needs a free frame
+	Exit            // of a frame above Layout.Base that the same code called
 )
 
 // Len returns the number of internal instructions. The last is a trap.
@@ -40,7 +44,15 @@ func (c *Code) Form(i int32) Form {
 	switch o := c.insns[i].op; {
 	case o == opMovK:
 		return Const
-	case o < opLocal && o != opMayGoto && o != opAtomic && o != opPacket && o != opCall && o != opCallX,
+	case o == opAtomic:
+		return Atomic
+	case o == opMayGoto:
+		return MayGoto
+	case o == opLocal:
+		return Call
+	case o == opExit:
+		return Exit
+	case o < opLocal && o != opPacket && o != opCall && o != opCallX,
 		o == opALU, o == opALU32:
 		return Plain
 	}
@@ -59,7 +71,7 @@ func (c *Code) Instruction(i int32) isa.Instruction {
 // the address of the object.
 func (c *Code) Imm(i int32) uint64 { return c.insns[i].imm }
 
-// Target returns the internal instruction that a jump of form Plain goes to.
+// Target returns the internal instruction that a jump or call goes to.
 func (c *Code) Target(i int32) int32 { return i + 1 + c.insns[i].off/insnSize }
 
 // Regions returns the memory of the run by object number; Locate finds the number

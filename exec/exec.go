@@ -258,8 +258,8 @@ func (p *program) code(prog *loader.Program, observe bool) *Code {
 	c := p.codes[key]
 	if c == nil {
 		c = p.compile(prog, observe)
-		if p.engine.Compile(c) != nil {
-			return nil
+		if p.engine.Compile(c) != nil { // a run that comes here ends loudly
+			c = &Code{prog: prog, insns: []insn{trap(NotModelled)}, pcs: []int32{0}, index: make([]int32, len(prog.Insns)+1)}
 		}
 		p.codes[key] = c
 	}

@@ -209,6 +209,8 @@ func cLayout(spec *btfcheck.Spec, id btfcheck.TypeID) ([]cLeaf, bool) {
 			return nil, false
 		}
 		switch {
+		case t.Kind == btfcheck.KindVar:
+			todo = append(todo, item{t.Ref(), at.off, at.name, at.depth + 1})
 		case t.Kind.IsStruct():
 			for i := int(t.Vlen) - 1; i >= 0; i-- {
 				m := t.Member(i)
@@ -253,9 +255,9 @@ func (l *goLayout) against(spec *btfcheck.Spec, id btfcheck.TypeID, size uint64)
 	case l.problem != "":
 		return &mismatch{l.probPos, l.problem}
 	case l.size != size && l.memory == size:
-		return &mismatch{l.padPos, fmt.Sprintf("has %d bytes of implicit padding %s, which are left out when it is turned into bytes; add a field _ [%d]byte there", l.padded, l.padding, l.padded)}
+		return &mismatch{l.padPos, fmt.Sprintf("has %s of implicit padding %s, left out when it is turned into bytes; add a field _ [%d]byte there", count(l.padded), l.padding, l.padded)}
 	case l.size != size:
-		return &mismatch{token.NoPos, fmt.Sprintf("has %d bytes instead of %d", l.size, size)}
+		return &mismatch{token.NoPos, fmt.Sprintf("has %s instead of %d", count(l.size), size)}
 	case spec == nil || id == 0 || l.opaque:
 		return nil
 	}
@@ -299,5 +301,20 @@ func (g goLeaf) against(leaves []cLeaf) string {
 	case over == nil:
 		return fmt.Sprintf("has field %s at offset %d, where C has padding", g.name, g.off)
 	}
-	return fmt.Sprintf("has field %s at offset %d with %d bytes, where C has %s at offset %d with %d", g.name, g.off, g.size, over.name, over.off, over.size)
+	mine, theirs := "number", "number"
+	if g.name != "" {
+		mine = "field " + g.name
+	}
+	if over.name != "" {
+		theirs = "member " + over.name
+	}
+	return fmt.Sprintf("has %s of %s at offset %d, where C has %s of %s at offset %d", mine, count(g.size), g.off, theirs, count(over.size), over.off)
+}
+
+// count is "1 byte", "2 bytes".
+func count(n uint64) string {
+	if n == 1 {
+		return "1 byte"
+	}
+	return fmt.Sprintf("%d bytes", n)
 }

@@ -91,7 +91,7 @@ func (c *vetCommand) run(e *env, args []string) int {
 // stamp is a hash of what decides results and is not part of the go command's cache
 // key: a BTF file, and objects that only files of other builds embed (…_bpfeb.o).
 func (c *vetCommand) stamp(e *env, args []string) (string, error) {
-	list := []string{"list", "-e", "-json=Dir,IgnoredGoFiles"}
+	list := []string{"list", "-e", "-json=Dir,IgnoredGoFiles,EmbedFiles"}
 	if c.tags != "" {
 		list = append(list, "-tags="+c.tags)
 	}
@@ -114,6 +114,7 @@ func (c *vetCommand) stamp(e *env, args []string) (string, error) {
 		var p struct {
 			Dir            string
 			IgnoredGoFiles []string
+			EmbedFiles     []string
 		}
 		if err := d.Decode(&p); err != nil {
 			return "", fmt.Errorf("go list: %w", err)
@@ -124,6 +125,9 @@ func (c *vetCommand) stamp(e *env, args []string) (string, error) {
 		objects, _ := filepath.Glob(filepath.Join(p.Dir, "*.o"))
 		slices.Sort(objects)
 		for _, o := range objects {
+			if slices.Contains(p.EmbedFiles, filepath.Base(o)) {
+				continue
+			}
 			if b, err := os.ReadFile(o); err == nil {
 				fmt.Fprintf(h, "%s %d\n", o, len(b))
 				h.Write(b)

@@ -25,8 +25,8 @@ type tracer struct {
 	attach TypeID
 }
 
-// load loads a program and gives the error and the log.
-func (tr tracer) load(insns []byte) (error, string) {
+// load loads a program and gives the log and the error.
+func (tr tracer) load(insns []byte) (string, error) {
 	license := []byte("GPL\x00")
 	tr.k.log[0] = 0
 	attr := progLoad{progType: 26, attachType: 23, attachBTF: uint32(tr.attach),
@@ -38,9 +38,9 @@ func (tr tracer) load(insns []byte) (error, string) {
 	runtime.KeepAlive(license)
 	if errno == 0 {
 		unix.Close(fd)
-		return nil, ""
+		return "", nil
 	}
-	return errno, string(tr.k.log[:slices.Index(tr.k.log, 0)])
+	return string(tr.k.log[:slices.Index(tr.k.log, 0)]), errno
 }
 
 // ldx is dst = *(size *)(src + off).
@@ -112,7 +112,7 @@ func TestKernelWalks(t *testing.T) {
 			a, werr := s.Walk(at.ID, off, size)
 			end := insn(0x95, 0, 0)
 			load := append(slices.Clone(prefix), ldx(size, 3, 2, off)...)
-			kerr, log := tr.load(slices.Concat(load, insn(0xb7, 0, 0), end))
+			log, kerr := tr.load(slices.Concat(load, insn(0xb7, 0, 0), end))
 			if (kerr == nil) != (werr == nil) {
 				t.Errorf("%s offset %d size %d: Walk says %+v %v, the kernel %v %s", at.Name(), off, size, a, werr, kerr, log)
 				continue
@@ -121,7 +121,7 @@ func TestKernelWalks(t *testing.T) {
 				agree++
 				continue
 			}
-			kerr, log = tr.load(slices.Concat(load, ldx(1, 4, 3, 0), insn(0xb7, 0, 0), end))
+			log, kerr = tr.load(slices.Concat(load, ldx(1, 4, 3, 0), insn(0xb7, 0, 0), end))
 			scalar := kerr != nil && strings.Contains(log, "invalid mem access 'scalar'")
 			if scalar != (a.Kind == AccessScalar) {
 				t.Errorf("%s offset %d size %d: Walk says %+v, the kernel %v %s", at.Name(), off, size, a, kerr, log)

@@ -168,15 +168,15 @@ func TestFields(t *testing.T) {
 	elem := b.structure(KindStruct, "elem", 32, field{"pad", 1, 0, 0}, field{"node", node, 8, 0})
 	kptr := b.tagged("kptr", elem)
 	nest := b.structure(KindStruct, "nest", 24, field{"t", timer, 0, 0}, field{"p", kptr, 16, 0})
-	value := b.structure(KindStruct, "value", 88, field{"lock", lock, 0, 0}, field{"nest", nest, 8, 0},
+	b.structure(KindStruct, "value", 88, field{"lock", lock, 0, 0}, field{"nest", nest, 8, 0},
 		field{"heads", b.array(head, 2), 32, 0}, field{"ptrs", b.array(kptr, 2), 64, 0})
 	// The arrays were written before the struct, but its id was taken after.
-	value = b.n
+	value := b.n
 	b.add("contains:elem:node", KindDeclTag, 0, false, uint32(value), 2)
 	twice := b.structure(KindStruct, "twice", 8, field{"a", lock, 0, 0}, field{"b", lock, 4, 0})
 	bare := b.structure(KindStruct, "bare", 24, field{"lock", lock, 0, 0}, field{"head", head, 8, 0})
-	free := b.structure(KindStruct, "free", 8, field{"p", b.tagged("rcu", elem), 0, 0})
-	free = b.n
+	b.structure(KindStruct, "free", 8, field{"p", b.tagged("rcu", elem), 0, 0})
+	free := b.n
 	bits := b.structure(KindStruct, "bits", 24, field{"b", 1, 3, 5}, field{"t", timer, 64, 0})
 	plain := b.structure(KindStruct, "plain", 24, field{"b", 1, 3, 5})
 	s, err := Parse(b.blob(), nil)

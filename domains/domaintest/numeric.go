@@ -73,11 +73,11 @@ func CheckState(f Maker) error {
 	case !s.IsBottom() || s.Contains(env):
 		return fmt.Errorf("SetBottom leaves %v", s)
 	case !s.Word(0).Empty:
-		return fmt.Errorf("Word of an empty state is %+v", s.Word(0))
+		return fmt.Errorf("an empty state has the Word %+v", s.Word(0))
 	case c.IsBottom() || !c.Contains(env) || c.Contains([]uint64{4, 9}):
 		return fmt.Errorf("a clone changed with its original, to %v", c)
 	case n.IsBottom() || !n.Contains([]uint64{4, 9}):
-		return fmt.Errorf("New is not Top: %v", n)
+		return fmt.Errorf("a new state is not Top: %v", n)
 	case !s.Leq(c) || !s.Leq(s) || c.Leq(s):
 		return fmt.Errorf("inclusion is wrong of an empty state and %v", c)
 	case c.Join(s) || !c.Contains(env):

@@ -56,9 +56,6 @@ const (
 // maxNobits bounds the sections that claim memory without bytes in the file.
 const maxNobits = 64 << 20
 
-// maxSections is ELF's own bound without extended numbering.
-const maxSections = shnLow
-
 type section struct {
 	index      int
 	name       string

@@ -26,7 +26,7 @@ type machine struct {
 	n    int
 	sets []set
 	all  [][]uint64 // every assignment, for exact tests of Leq; nil if there are too many
-	kept int // steps after which assignments were left
+	kept int        // steps after which assignments were left
 }
 
 func (m *machine) width() isa.Width {

@@ -70,6 +70,12 @@ func (a *analysis) keep(s *State, pc int) {
 	for i := 0; i < numTemps; i++ {
 		t.num.Havoc(t.lay.temp(i))
 	}
+	for v := range t.cells[:t.active()] {
+		// What is not written, or no number of known size, stands for any bits.
+		if c := &t.cells[v]; c.Kind == NotInit || c.Kind == Poison || t.lay.isWord(v) && c.Size == 0 {
+			t.num.Havoc(domains.Var(v))
+		}
+	}
 	a.record.at[pc] = append(a.record.at[pc], t)
 }
 

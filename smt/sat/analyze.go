@@ -137,39 +137,51 @@ func (s *Solver) touch(ref uint32) {
 // final finds the assumptions that make the assumption a false, writes the lemma
 // that not all of them hold, and keeps both.
 func (s *Solver) final(a Lit) {
-	s.core = append(s.core[:0], a)
-	s.hints = s.hints[:0]
 	v := a.Var()
-	if s.level[v] == 0 {
-		s.hints = append(s.hints, s.unitID[v])
-	} else if s.reason[v] == 0 {
-		s.core = append(s.core, a^1) // both were assumed: the lemma would be a tautology
+	if s.level[v] > 0 && s.reason[v] == 0 {
+		s.core = append(s.core[:0], a, a^1) // both were assumed: the lemma would be a tautology
 		return
-	} else {
-		s.places = s.places[:0]
-		s.seen[v] = kept
-		s.need(s.reason[v])
-		for i := 0; i < len(s.places); i++ {
-			l := s.trail[s.places[i]]
-			switch r := s.reason[l.Var()]; {
-			case s.level[l.Var()] == 0:
-			case r == 0:
-				s.core = append(s.core, l)
-			default:
-				s.need(r)
-			}
-		}
-		for _, at := range s.places {
-			s.seen[s.trail[at].Var()] = 0
-		}
-		s.seen[v] = 0
 	}
-	clause := make([]Lit, len(s.core))
-	for i, l := range s.core {
-		clause[i] = l ^ 1
+	if s.level[v] == 0 {
+		s.hints = append(s.hints[:0], s.unitID[v])
+		s.core = append(s.core[:0], a)
+		s.coreID = s.lemma([]Lit{a ^ 1})
+		return
 	}
-	if r := s.reason[v]; r != 0 && s.level[v] != 0 {
-		s.gather(r, clause)
-	}
+	clause := s.decisions(s.reason[v], a^1)
+	s.gather(s.reason[v], clause)
 	s.coreID = s.lemma(clause)
+	for _, l := range clause {
+		s.core = append(s.core, l^1)
+	}
+}
+
+// decisions returns the clause that follows from the clause ref by resolving with
+// reasons until only complements of decisions are left, and keep, if it is a
+// literal.
+func (s *Solver) decisions(ref uint32, keep Lit) []Lit {
+	var clause []Lit
+	s.places = s.places[:0]
+	if keep != 0 {
+		clause = append(clause, keep)
+		s.seen[keep.Var()] = kept
+	}
+	s.need(ref)
+	for i := 0; i < len(s.places); i++ {
+		l := s.trail[s.places[i]]
+		switch r := s.reason[l.Var()]; {
+		case s.level[l.Var()] == 0:
+		case r == 0:
+			clause = append(clause, l^1)
+		default:
+			s.need(r)
+		}
+	}
+	for _, at := range s.places {
+		s.seen[s.trail[at].Var()] = 0
+	}
+	if keep != 0 {
+		s.seen[keep.Var()] = 0
+	}
+	return clause
 }

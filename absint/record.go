@@ -20,18 +20,32 @@ func (inv *Invariants) Count(pc int) int { return len(inv.at[pc]) }
 // Admits reports whether a concrete state in front of pc lies in one of the
 // abstract states there. If not, why tells for one of them what does not fit.
 func (inv *Invariants) Admits(pc int, c *Concrete) (ok bool, why string) {
-	why = "the analysis takes this instruction to be unreachable"
-	best := -1
+	best, nearest := -1, (*State)(nil)
 	for _, s := range inv.at[pc] {
-		w, depth := s.admits(c)
+		w, depth := s.admits(c, false)
 		if w == "" {
 			return true, ""
 		}
 		if depth > best {
-			best, why = depth, w
+			best, nearest = depth, s
 		}
 	}
+	if nearest == nil {
+		return false, "the analysis takes this instruction to be unreachable"
+	}
+	why, _ = nearest.admits(c, true)
 	return false, why
+}
+
+// misfit stands for what does not fit where nobody asks for it in words.
+const misfit = "does not fit"
+
+// sayf formats if the words are asked for.
+func sayf(explain bool, format string, args func() []any) string {
+	if !explain {
+		return misfit
+	}
+	return fmt.Sprintf(format, args()...)
 }
 
 // Place is what an address means.
@@ -79,11 +93,11 @@ func (a *analysis) keep(s *State, pc int) {
 	a.record.at[pc] = append(a.record.at[pc], t)
 }
 
-// admits returns "" if the concrete state lies in s, else what does not fit and
-// how far the comparison got.
-func (s *State) admits(c *Concrete) (why string, depth int) {
+// admits returns "" if the concrete state lies in s, else what does not fit, in
+// words if explain is set, and how far the comparison got.
+func (s *State) admits(c *Concrete, explain bool) (why string, depth int) {
 	if s.depth != c.Depth {
-		return fmt.Sprintf("%d frames, not %d", c.Depth+1, s.depth+1), 0
+		return sayf(explain, "%d frames, not %d", func() []any { return []any{c.Depth + 1, s.depth + 1} }), 0
 	}
 	for f := 1; f <= s.depth; f++ {
 		if s.frame[f].call != c.Calls[f-1] {
@@ -91,7 +105,7 @@ func (s *State) admits(c *Concrete) (why string, depth int) {
 		}
 	}
 	if int64(s.dataRange) > c.PacketSize || int64(s.dataMax) < c.PacketSize {
-		return fmt.Sprintf("the packet has %d bytes, not %d to %d", c.PacketSize, s.dataRange, s.dataMax), 1
+		return sayf(explain, "the packet has %d bytes, not %d to %d", func() []any { return []any{c.PacketSize, s.dataRange, s.dataMax} }), 1
 	}
 	env := make([]uint64, s.lay.n)
 	for v := range s.cells[:s.active()] {
@@ -102,16 +116,16 @@ func (s *State) admits(c *Concrete) (why string, depth int) {
 			}
 			continue
 		}
-		switch why := s.admitCell(c, domains.Var(v), bits, env); why {
+		switch why := s.admitCell(c, domains.Var(v), bits, env, explain); why {
 		case "":
 		case cannotTell:
 			return "", 0
 		default:
-			return fmt.Sprintf("%s of frame %d: %s", s.name(v), v/s.lay.stride, why), 2 + v
+			return sayf(explain, "%s of frame %d: %s", func() []any { return []any{s.name(v), v / s.lay.stride, why} }), 2 + v
 		}
 	}
 	if !s.num.Contains(env) {
-		return "the numbers do not fit together: " + s.num.String(), s.lay.n + 2
+		return sayf(explain, "the numbers do not fit together: %s", func() []any { return []any{s.num} }), s.lay.n + 2
 	}
 	return "", 0
 }
@@ -148,7 +162,7 @@ func (s *State) concrete(c *Concrete, v int) (bits uint64, known bool) {
 const cannotTell = "?"
 
 // admitCell returns "" if bits fit the cell, and sets the number of v in env.
-func (s *State) admitCell(c *Concrete, v domains.Var, bits uint64, env []uint64) string {
+func (s *State) admitCell(c *Concrete, v domains.Var, bits uint64, env []uint64, explain bool) string {
 	cell := s.cells[v]
 	switch {
 	case cell.Kind == NotInit, cell.Kind == Poison, cell.Kind >= DynptrObj:
@@ -156,7 +170,7 @@ func (s *State) admitCell(c *Concrete, v domains.Var, bits uint64, env []uint64)
 	case cell.Kind == Scalar:
 		env[v] = bits
 		if d := s.num.Word(v); !d.Contains(isa.W64, bits) {
-			return fmt.Sprintf("%d (%#x) is not in %s", int64(bits), bits, d.Text(isa.W64))
+			return sayf(explain, "%d (%#x) is not in %s", func() []any { return []any{int64(bits), bits, d.Text(isa.W64)} })
 		}
 		return ""
 	case cell.has(MaybeNull) && bits == 0:
@@ -167,11 +181,11 @@ func (s *State) admitCell(c *Concrete, v domains.Var, bits uint64, env []uint64)
 		return cannotTell // moved so far that the address names something else
 	}
 	if !ok {
-		return fmt.Sprintf("%#x is no address, but a %s pointer is expected", bits, cell.Kind)
+		return sayf(explain, "%#x is no address, but a %s pointer is expected", func() []any { return []any{bits, cell.Kind} })
 	}
 	if cell.Kind == PacketEnd || cell.Kind == PacketMeta {
 		if p.Kind != Packet || cell.Kind == PacketEnd && p.Off != c.PacketSize {
-			return fmt.Sprintf("offset %d of a %s where the %s is expected", p.Off, p.Kind, cell.Kind)
+			return sayf(explain, "offset %d of a %s where the %s is expected", func() []any { return []any{p.Off, p.Kind, cell.Kind} })
 		}
 		env[v] = uint64(p.Off - int64(cell.Off))
 		return ""
@@ -180,16 +194,16 @@ func (s *State) admitCell(c *Concrete, v domains.Var, bits uint64, env []uint64)
 		p.Kind = FlowKeys // both are memory that belongs to the context
 	}
 	if p.Kind != cell.Kind || regionMatters(cell.Kind) && p.Region != cell.Region && !cell.has(Inner) {
-		return fmt.Sprintf("a %s pointer (%d) where a %s pointer (%d) is expected", p.Kind, p.Region, cell.Kind, cell.Region)
+		return sayf(explain, "a %s pointer (%d) where a %s pointer (%d) is expected", func() []any { return []any{p.Kind, p.Region, cell.Kind, cell.Region} })
 	}
 	part := uint64(p.Off - int64(cell.Off))
 	if cell.has(HasVar) {
 		env[v] = part
 	} else if part != 0 {
-		return fmt.Sprintf("offset %d, not %d", p.Off, cell.Off)
+		return sayf(explain, "offset %d, not %d", func() []any { return []any{p.Off, cell.Off} })
 	}
 	if cell.Kind == Packet && cell.ID != 0 && cell.Range > 0 && int64(part)+int64(cell.Range) > c.PacketSize {
-		return fmt.Sprintf("%d bytes from %d are not inside the packet of %d bytes", cell.Range, int64(part), c.PacketSize)
+		return sayf(explain, "%d bytes from %d are not inside the packet of %d bytes", func() []any { return []any{cell.Range, int64(part), c.PacketSize} })
 	}
 	return ""
 }

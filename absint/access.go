@@ -342,7 +342,7 @@ func (a *analysis) field(s *State, c Cell, sp span, m mode) (f platform.Field, w
 		}
 		return f, fmt.Sprintf("a %s has no field that a program may %s with %d bytes at offset %d", c.Kind, verb(write), size, off), ContextAccess
 	case BTFPtr:
-		return a.btfField(c, off, size, write)
+		return a.btfField(s, c, off, size, write)
 	case MapPtr:
 		return a.mapField(c, off, size, write)
 	}

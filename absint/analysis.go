@@ -67,6 +67,9 @@ type analysis struct {
 	strings  []callString
 	stringID map[[2]int32]int32
 
+	// kfuncs are the kernel functions met, by name.
+	kfuncs map[string]*kfunc
+
 	// args are the arguments of a context typed by BTF.
 	args []argument
 	// depths are the bytes of stack each function uses, by function.
@@ -76,7 +79,9 @@ type analysis struct {
 	// derived the reference of the argument that a result belongs to.
 	loaded     platform.Field
 	loadedType int32
-	derived    uint32
+	// loadedTrust are the flags of that pointer if it is not trusted.
+	loadedTrust Flag
+	derived     uint32
 
 	// succ are the results of the last block.
 	succ  [2]successor

@@ -202,7 +202,10 @@ func (a *analysis) buildGraph() bool {
 	for pc := 0; pc < len(a.insns); pc += a.insns[pc].Slots() {
 		a.splits[pc] = a.runsCallback(pc)
 	}
-	g, problems := cfg.BuildWith(a.insns, cfg.Options{Starts: starts, Splits: func(pc int) bool { return a.splits[pc] }})
+	g, problems := cfg.BuildWith(a.insns, cfg.Options{Starts: starts,
+		Splits:   func(pc int) bool { return a.splits[pc] },
+		NoReturn: func(pc int) bool { return a.kfuncName(pc) == "bpf_throw" },
+	})
 	for _, p := range problems {
 		class := Safety
 		if p.Policy {

@@ -180,7 +180,7 @@ func (a *analysis) checkObjectArg(s *State, cs *callSite, i int, c Cell) bool {
 			return false
 		}
 		want = "a struct " + arg.BTF
-		fits = c.Kind == BTFPtr && c.Region == id && !c.has(HasVar) && c.Off == 0
+		fits = c.Kind == BTFPtr && c.Region == id && !c.has(HasVar|Untrusted) && c.Off == 0
 		fits = fits || arg.BTF == "tcp_sock" && c.Kind == TCPSock
 	}
 	if arg.Flags&platform.MaybeNull != 0 {

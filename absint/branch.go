@@ -59,10 +59,8 @@ func (a *analysis) branch(s *State, b cfg.BlockID, pc int, ins isa.Instruction) 
 // of a may_goto spends a part of the program's one budget, so that between two
 // passes only finitely many iterations have to be shown.
 func (a *analysis) restartLoops(s *State, b cfg.BlockID) {
-	for l := a.g.LoopOf(b); a.counting && l != cfg.NoLoop; l = a.g.Loops[l].Parent {
-		if depth := a.g.Loops[l].Depth - 1; depth < s.lay.ghosts {
-			s.num.ALU(isa.Mov, isa.W64, s.lay.ghost(s.depth, depth), domains.K(0))
-		}
+	for l := a.g.LoopOf(b); l != cfg.NoLoop; l = a.g.Loops[l].Parent {
+		a.restartLoop(s, s.depth, l)
 	}
 }
 
@@ -174,10 +172,10 @@ func signedBounds(w isa.Width, d domains.Word) bound {
 func (a *analysis) comparePointers(s, t *State, pc int, ins isa.Instruction, c isa.Cond, dst domains.Var, o domains.Operand) (fall, taken bool) {
 	w := ins.Width()
 	if w.Full() && (c == isa.EQ || c == isa.NE) && s.isZero(o) {
-		return a.testNull(s, t, c, dst)
+		return a.testNull(s, t, pc, c, dst)
 	}
 	if w.Full() && o.IsVar && (c == isa.EQ || c == isa.NE) && s.cells[dst].Kind == Scalar && s.isZero(domains.V(dst)) {
-		return a.testNull(s, t, c, o.Var)
+		return a.testNull(s, t, pc, c, o.Var)
 	}
 	if w.Full() && o.IsVar {
 		if known, fall, taken := comparePacket(s, t, c, dst, o.Var); known {
@@ -206,7 +204,7 @@ func (s *State) isZero(o domains.Operand) bool {
 }
 
 // testNull refines both successors of a comparison of pointer v with 0 (V6).
-func (a *analysis) testNull(s, t *State, c isa.Cond, v domains.Var) (fall, taken bool) {
+func (a *analysis) testNull(s, t *State, pc int, c isa.Cond, v domains.Var) (fall, taken bool) {
 	null, valid := t, s
 	if c == isa.NE {
 		null, valid = s, t
@@ -220,6 +218,10 @@ func (a *analysis) testNull(s, t *State, c isa.Cond, v domains.Var) (fall, taken
 	}
 	null.resolve(cell, true)
 	valid.resolve(cell, false)
+	if cell.has(Element) {
+		a.advance(valid, pc, cell)
+		null.drain(cell)
+	}
 	return true, true
 }
 

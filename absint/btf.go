@@ -88,7 +88,7 @@ func (a *analysis) btfArgument(off int64, size int, write bool) (f platform.Fiel
 	case btfcheck.ArgScalar, btfcheck.ArgPointer:
 		return platform.Field{Name: arg.name, Kind: platform.Scalar}, "", 0
 	case btfcheck.ArgStruct:
-		a.loadedType = int32(arg.typ)
+		a.loadedType, a.loadedTrust = int32(arg.typ), Untrusted
 		return platform.Field{Name: arg.name, Kind: platform.BTFPointer, Trusted: !arg.isRet, MaybeNull: arg.maybe}, "", 0
 	}
 	return f, fmt.Sprintf("argument %q is of a type that programs cannot read", arg.name), TracingArgs
@@ -96,7 +96,7 @@ func (a *analysis) btfArgument(off int64, size int, write bool) (f platform.Fiel
 
 // btfField is an access through a pointer to a kernel object. Loads of members
 // cannot fault: the kernel runs them as probe reads.
-func (a *analysis) btfField(c Cell, off int64, size int, write bool) (f platform.Field, why string, rule Rule) {
+func (a *analysis) btfField(s *State, c Cell, off int64, size int, write bool) (f platform.Field, why string, rule Rule) {
 	if write {
 		return f, "kernel objects may only be read", BTFPointers
 	}
@@ -111,11 +111,38 @@ func (a *analysis) btfField(c Cell, off int64, size int, write bool) (f platform
 	case btfcheck.AccessScalar, btfcheck.AccessMemory:
 		return platform.Field{Name: acc.Field, Kind: platform.Scalar}, "", 0
 	case btfcheck.AccessPointer:
+		if acc.Tags&(btfcheck.TagUser|btfcheck.TagPercpu) != 0 {
+			return platform.Field{Name: acc.Field, Kind: platform.Scalar}, "", 0 // no address to load from
+		}
 		a.loadedType = int32(acc.Type)
-		trusted := !c.has(Untrusted) && a.types.SafeField(acc.Struct, "__safe_trusted", acc.Field, acc.Type)
-		return platform.Field{Name: acc.Field, Kind: platform.BTFPointer, Trusted: trusted}, "", 0
+		trust := a.walked(s, c, acc)
+		a.loadedTrust = trust &^ MaybeNull
+		return platform.Field{Name: acc.Field, Kind: platform.BTFPointer, Trusted: a.loadedTrust == 0, MaybeNull: trust&MaybeNull != 0}, "", 0
 	}
 	return f, fmt.Sprintf("nothing that a program may read is at offset %d", off), BTFPointers
+}
+
+// walked says how far a pointer can be trusted that was read from a member of the
+// object of c: no flag is trusted.
+func (a *analysis) walked(s *State, c Cell, acc btfcheck.Access) Flag {
+	safe := func(suffix string) bool { return a.types.SafeField(acc.Struct, suffix, acc.Field, acc.Type) }
+	switch {
+	case c.has(Untrusted), acc.Union:
+		return Untrusted
+	case c.has(Walked):
+		return Walked
+	case safe("__safe_trusted"):
+		return 0
+	case safe("__safe_trusted_or_null"):
+		return MaybeNull
+	case !a.inRCU(s):
+		return Untrusted
+	case safe("__safe_rcu"):
+		return RCU
+	case acc.Tags&btfcheck.TagRCU != 0, safe("__safe_rcu_or_null"):
+		return RCU | MaybeNull
+	}
+	return Walked
 }
 
 // mapStructs are the kernel's structures behind map objects, by map type; others
@@ -147,7 +174,7 @@ func (a *analysis) mapField(c Cell, off int64, size int, write bool) (f platform
 		return f, err.Error(), MapObject
 	}
 	if acc.Kind == btfcheck.AccessPointer {
-		a.loadedType = int32(acc.Type)
+		a.loadedType, a.loadedTrust = int32(acc.Type), Untrusted
 		return platform.Field{Name: acc.Field, Kind: platform.BTFPointer}, "", 0
 	}
 	return platform.Field{Name: acc.Field, Kind: platform.Scalar}, "", 0

@@ -36,6 +36,9 @@ type callSite struct {
 // call is the transfer of calls to helpers and kernel functions. It reports
 // false if execution cannot go on behind it.
 func (a *analysis) call(s *State, pc int, ins isa.Instruction) bool {
+	if ins.Src == isa.CallKfunc && !a.poisoned(pc) {
+		return a.callKfunc(s, pc)
+	}
 	cs, ok, alive := a.beginCall(s, pc, ins)
 	return alive && (cs == nil || a.finishCall(s, cs, ok))
 }
@@ -44,12 +47,8 @@ func (a *analysis) call(s *State, pc int, ins isa.Instruction) bool {
 // is in order; cs is nil if nothing is known of the callee and R0 is set already;
 // alive is false if execution cannot go on.
 func (a *analysis) beginCall(s *State, pc int, ins isa.Instruction) (cs *callSite, ok, alive bool) {
-	if i := a.refs[pc]; i >= 0 && a.prog.Refs[i].Kind == loader.RefPoison {
-		a.refuse(pc, ControlFlow, "a relocation that the target's types cannot satisfy is reached: "+a.prog.Refs[i].Name)
-		return nil, false, false
-	}
-	if ins.Src != isa.CallHelper {
-		a.giveUp(pc, "call of kernel function %s", a.prog.Kfuncs[pc])
+	if a.poisoned(pc) {
+		a.refuse(pc, ControlFlow, "a relocation that the target's types cannot satisfy is reached: "+a.prog.Refs[a.refs[pc]].Name)
 		return nil, false, false
 	}
 	h, known := a.target.Helper(a.pt, a.prog.Attach, ins.Imm)
@@ -68,7 +67,7 @@ func (a *analysis) beginCall(s *State, pc int, ins isa.Instruction) (cs *callSit
 		return nil, false, true
 	}
 	cs = &callSite{pc: pc, h: h, key: -1}
-	ok = a.checkLockRule(s, cs) && a.checkArgs(s, cs) && a.checkTimerMap(cs)
+	ok = a.checkLockRule(s, cs) && a.maySleep(s, cs) && a.checkArgs(s, cs) && a.checkTimerMap(cs)
 	if a.unsupported != "" {
 		return nil, false, false
 	}
@@ -81,6 +80,12 @@ func (a *analysis) beginCall(s *State, pc int, ins isa.Instruction) (cs *callSit
 		}
 	}
 	return cs, ok, true
+}
+
+// poisoned reports whether the call at pc stands for a relocation that failed.
+func (a *analysis) poisoned(pc int) bool {
+	i := a.refs[pc]
+	return i >= 0 && a.prog.Refs[i].Kind == loader.RefPoison
 }
 
 // clobber makes R1 to R5 unreadable (V27).
@@ -143,9 +148,7 @@ func (s *State) changePacket() {
 
 // tailCall checks what holds when the next program starts (V19).
 func (a *analysis) tailCall(s *State, cs *callSite) bool {
-	if s.nrefs > 0 {
-		a.refuse(cs.pc, References, "a tail call may leave the program while a reference is held")
-	}
+	a.leave(s, cs.pc, "a tail call may leave the program", References)
 	if s.depth > 0 && !a.prog.HasFuncInfo {
 		a.refuse(cs.pc, TailCall, "a tail call in a subprogram needs BTF that describes the functions")
 	}

@@ -139,7 +139,7 @@ func (a *analysis) detach(s *State) {
 		}
 		s.set(domains.Var(v), Cell{})
 	}
-	s.nrefs, s.lock = 0, heldLock{}
+	s.nrefs, s.lock, s.regions = 0, heldLock{}, regions{}
 	s.changePacket()
 }
 
@@ -190,6 +190,9 @@ func (a *analysis) exitCallback(s *State, pc int) {
 	f := s.frame[s.depth]
 	a.checkCallbackExit(s, pc, f)
 	if f.callback == laterCallback {
+		if s.atomic() {
+			a.leave(s, pc, "a callback ends", References)
+		}
 		a.put(s)
 		return
 	}

@@ -109,6 +109,7 @@ func (x *explore) visit(s *State, b cfg.BlockID) bool {
 		x.seen[key] = c
 	}
 	c.arrivals++
+	progressed := x.passHead(s, b)
 	list := c.kept
 	for i := len(list) - 1; i >= 0; i-- {
 		v := list[i]
@@ -116,7 +117,7 @@ func (x *explore) visit(s *State, b cfg.BlockID) bool {
 			continue
 		}
 		v.hits++
-		if !v.done && x.g.IsHead(b) {
+		if !v.done && x.g.IsHead(b) && !progressed {
 			x.endless(s, x.g.Blocks[b].Start)
 		}
 		x.put(s)
@@ -137,6 +138,21 @@ func (x *explore) visit(s *State, b cfg.BlockID) bool {
 	x.peak = max(x.peak, x.kept)
 	x.stack = append(x.stack, walkStep{ends: v})
 	return true
+}
+
+// passHead reports whether an iterator or a budget moved on since the state was at
+// this loop's head before, and starts anew.
+func (x *explore) passHead(s *State, b cfg.BlockID) bool {
+	if !x.g.IsHead(b) {
+		return false
+	}
+	bit := uint16(0)
+	if depth := x.g.Loops[x.g.LoopOf(b)].Depth - 1; depth < maxGhosts {
+		bit = 1 << depth
+	}
+	had := s.progressed[s.depth]&bit != 0
+	s.progressed[s.depth] &^= bit
+	return had
 }
 
 // evict drops finished states that never stopped another path, oldest first.

@@ -66,8 +66,12 @@ func (a *analysis) popFrame(s *State) {
 	for v := base; v < base+s.lay.stride; v++ {
 		s.set(domains.Var(v), Cell{})
 	}
+	call := s.frame[s.depth].call
 	s.depth--
 	s.ctx = a.strings[s.ctx].parent
+	if s.nrefs > 0 {
+		s.leaveCreator(call)
+	}
 }
 
 // exit pops a frame, or ends the program.
@@ -100,12 +104,7 @@ func (a *analysis) exit(s *State, pc int) {
 // exitProgram checks the end of the program (V1, V10, V12, V17).
 func (a *analysis) exitProgram(s *State, pc int) {
 	a.lockedAt(s, pc, "the program ends")
-	if s.nrefs > 0 {
-		if d := a.alarm(pc, References, Safety); d != nil {
-			d.Message = "the program ends while it still holds a reference it acquired"
-			d.Help = "release it on every path"
-		}
-	}
+	a.leave(s, pc, "the program ends", References)
 	if !a.readable(s, pc, isa.R0) {
 		return
 	}

@@ -107,7 +107,7 @@ func (a *analysis) setField(s *State, pc int, dst domains.Var, f platform.Field,
 	case platform.BTFPointer:
 		c = Cell{Kind: BTFPtr, Region: a.loadedType}
 		if !f.Trusted {
-			c.Flags |= Untrusted
+			c.Flags |= a.loadedTrust
 		}
 	default:
 		k, ok := kindOf[f.Kind]
@@ -398,8 +398,8 @@ func (a *analysis) packetLoad(s *State, pc int, ins isa.Instruction) {
 		a.refuse(pc, PacketLoads, "r6 must hold the unmodified context at a legacy packet load")
 	case s.lock.held != 0:
 		a.lockedAt(s, pc, "a legacy packet load may end the program")
-	case s.nrefs > 0:
-		a.refuse(pc, References, "a legacy packet load may end the program while a reference is held")
+	case s.nrefs > 0 || s.atomic():
+		a.leave(s, pc, "a legacy packet load may end the program", References)
 	case ind && s.cells[s.reg(ins.Src)].Kind.isPointer() && !a.priv:
 		a.refuse(pc, PointerLeak, "a pointer is used as the index of a packet load")
 	}

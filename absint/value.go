@@ -81,6 +81,8 @@ const (
 	PacketSlice
 	// Element: what an iterator found; that it is not null is progress.
 	Element
+	// Drained: the iterator found no element the last time, and finds none any more.
+	Drained
 )
 
 // Cell is what is known of a register or of a word of stack, apart from numbers.

@@ -157,17 +157,13 @@ func (s *Solver) final(a Lit) {
 }
 
 // decisions returns the clause that follows from the clause ref by resolving with
-// reasons until only complements of decisions are left, and keep, if it is a
-// literal.
+// reasons until only keep, a literal of it, and complements of decisions are left.
 func (s *Solver) decisions(ref uint32, keep Lit) []Lit {
-	var clause []Lit
+	clause := []Lit{keep}
 	s.places = s.places[:0]
-	if keep != 0 {
-		clause = append(clause, keep)
-		s.seen[keep.Var()] = kept
-	}
+	s.seen[keep.Var()] = kept
 	s.need(ref)
-	for i := 0; i < len(s.places); i++ {
+	for i := 0; i < len(s.places); i++ { // grows meanwhile
 		l := s.trail[s.places[i]]
 		switch r := s.reason[l.Var()]; {
 		case s.level[l.Var()] == 0:
@@ -180,8 +176,6 @@ func (s *Solver) decisions(ref uint32, keep Lit) []Lit {
 	for _, at := range s.places {
 		s.seen[s.trail[at].Var()] = 0
 	}
-	if keep != 0 {
-		s.seen[keep.Var()] = 0
-	}
+	s.seen[keep.Var()] = 0
 	return clause
 }

@@ -197,3 +197,55 @@ func (s *Store) OrAll(ts ...Term) Term {
 	}
 	return r
 }
+
+// Substitute returns the terms with variables, or other terms, replaced by terms
+// of the same sort, all at once: what replaces is not replaced in. It makes each
+// term once, whatever the number of terms it is part of.
+func (s *Store) Substitute(ts []Term, replace map[Term]Term) []Term {
+	used := s.cone(ts)
+	is := make([]Term, len(used))
+	for t := range used {
+		if !used[t] {
+			continue
+		}
+		if by, ok := replace[Term(t)]; ok {
+			if s.Width(by) != s.Width(Term(t)) {
+				panic(fmt.Sprintf("term: width %d replaced by width %d", s.Width(Term(t)), s.Width(by)))
+			}
+			is[t] = by
+			continue
+		}
+		n := s.nodes[t]
+		args, k := s.Args(Term(t))
+		if k == 0 {
+			is[t] = Term(t)
+			continue
+		}
+		i, j := 0, 0
+		switch n.op {
+		case Extract:
+			i, j = s.Bounds(Term(t))
+		case ZExt, SExt:
+			i = int(n.width) - s.Width(args[0])
+		}
+		is[t] = s.build(n.op, is[args[0]], is[args[1]], is[args[2]], i, j)
+	}
+	out := make([]Term, len(ts))
+	for i, t := range ts {
+		out[i] = is[t]
+	}
+	return out
+}
+
+// VarsOf returns the variables that the terms are made of, in the order in which
+// they were made.
+func (s *Store) VarsOf(ts ...Term) []Term {
+	used := s.cone(ts)
+	var out []Term
+	for _, v := range s.vars {
+		if int(v) < len(used) && used[v] {
+			out = append(out, v)
+		}
+	}
+	return out
+}

@@ -15,7 +15,7 @@ func (s *Store) WriteScript(w io.Writer, asserted ...Term) error {
 	out.WriteString("(set-logic QF_BV)\n")
 	used := s.cone(asserted)
 	for i := 0; i < s.NumVars(); i++ {
-		if v := s.Variable(i); used[v] {
+		if v := s.Variable(i); int(v) < len(used) && used[v] {
 			fmt.Fprintf(out, "(declare-const %s %s)\n", symbol(s.names[i]), sortName(s.Width(v)))
 		}
 	}
@@ -32,13 +32,17 @@ func (s *Store) WriteScript(w io.Writer, asserted ...Term) error {
 	return out.Flush()
 }
 
-// cone marks the terms that the roots are made of.
+// cone marks the terms that the roots are made of, up to the newest of them.
 func (s *Store) cone(roots []Term) []bool {
-	used := make([]bool, len(s.nodes))
+	newest := Term(0)
+	for _, t := range roots {
+		newest = max(newest, t)
+	}
+	used := make([]bool, newest+1)
 	for _, t := range roots {
 		used[t] = true
 	}
-	for t := len(s.nodes) - 1; t > 0; t-- {
+	for t := int(newest); t > 0; t-- {
 		if used[t] {
 			args, n := s.Args(Term(t))
 			for _, a := range args[:n] {

@@ -115,6 +115,39 @@ func TestWideValues(t *testing.T) {
 	}
 }
 
+// Substituting values for the variables evaluates, variables for each other moves
+// the model.
+func TestSubstitute(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for range 200 {
+		s := NewStore()
+		pool := []Term{s.BoolVar("p"), s.BoolVar("q"), s.Var("x", 8), s.Var("y", 8)}
+		m := Model{V(1), V(0), V(uint64(r.IntN(256))), V(uint64(r.IntN(256)))}
+		ev := s.NewEvaluator(m)
+		for range 30 {
+			x, _ := randomTerm(r, s, pool, ev)
+			pool = append(pool, x)
+		}
+		values, swap := map[Term]Term{}, map[Term]Term{pool[0]: pool[1], pool[1]: pool[0], pool[2]: pool[3], pool[3]: pool[2]}
+		for i, v := range m {
+			values[pool[i]] = s.Const(s.Width(pool[i]), v)
+		}
+		constant, swapped := s.Substitute(pool, values), s.Substitute(pool, swap)
+		other := s.NewEvaluator(Model{m[1], m[0], m[3], m[2]})
+		for i, x := range pool {
+			if v, ok := s.Value(constant[i]); !ok || v != ev.Eval(x) {
+				t.Fatalf("%s becomes %s, not %v", s.String(x), s.String(constant[i]), ev.Eval(x))
+			}
+			if other.Eval(swapped[i]) != ev.Eval(x) {
+				t.Fatalf("%s becomes %s", s.String(x), s.String(swapped[i]))
+			}
+		}
+		if got := s.VarsOf(s.And(pool[0], s.Eq(pool[3], s.Word(8, 77)))); len(got) != 2 || got[0] != pool[0] || got[1] != pool[3] {
+			t.Fatal(got)
+		}
+	}
+}
+
 func TestScriptRoundTrip(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for range 300 {

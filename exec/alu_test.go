@@ -157,3 +157,84 @@ func TestAddresses(t *testing.T) {
 		}
 	}
 }
+
+// reference runs arithmetic and forward jumps by isa.Eval and isa.Holds alone. It
+// returns R0 and the number of instructions run.
+func reference(insns []isa.Instruction, r [11]uint64) (r0 uint64, steps int64) {
+	for pc := 0; ; pc++ {
+		i := insns[pc]
+		steps++
+		y := uint64(int64(i.Imm))
+		if i.UsesSrcReg() {
+			y = r[i.Src]
+		}
+		switch {
+		case i.IsExit():
+			return r[0], steps
+		case i.IsALU():
+			r[i.Dst] = isa.Eval(i.ALU(false), i.Width(), r[i.Dst], y)
+		case i.IsGoto():
+			pc += int(i.JumpOffset())
+		case isa.Holds(i.Cond(), i.Width(), r[i.Dst], y):
+			pc += int(i.JumpOffset())
+		}
+	}
+}
+
+// TestAgainstReference compares random programs of arithmetic and forward jumps,
+// rich in the pairs that are fused and in jumps into their middle.
+func TestAgainstReference(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	var pool []isa.Instruction
+	for len(pool) < 400 {
+		i := valid(rng, 8)
+		if (i.IsALU() && !i.IsAddrSpaceCast()) || (i.IsCondJump() && i.Op != isa.OpMayGoto) {
+			pool = append(pool, i)
+		}
+	}
+	frequent := []uint8{0x07, 0x0f, 0xaf, 0x4f, 0x1f, 0xbf, 0x67, 0x77, 0xc7, 0x57, 0x55, 0x5d, 0xad, 0x15}
+	used := map[op]int{}
+	for n := range 5000 {
+		var insns []isa.Instruction
+		for r := range isa.Reg(10) {
+			insns = append(insns, isa.Instruction{Op: isa.OpLdImm64, Dst: r, Imm: int32(rng.Uint32()), Next: int32(rng.Uint32()) >> rng.IntN(32)}, isa.Instruction{})
+		}
+		regs := [11]uint64{isa.FP: frameTops[0]}
+		for k := 0; k < len(insns); k += 2 {
+			regs[k/2] = insns[k].Imm64()
+		}
+		begin, end := len(insns), len(insns)+20
+		for k := begin; k < end; k++ {
+			i := pool[rng.IntN(len(pool))]
+			if rng.IntN(3) > 0 {
+				i = isa.Instruction{Op: frequent[rng.IntN(len(frequent))], Dst: isa.Reg(rng.IntN(10))}
+				if i.UsesSrcReg() {
+					i.Src = isa.Reg(rng.IntN(10))
+				} else {
+					i.Imm = int32(rng.IntN(64))
+				}
+			}
+			if i.IsCondJump() {
+				i.Off = int16(rng.IntN(end - k))
+			}
+			insns = append(insns, i)
+		}
+		insns = append(insns, isa.Instruction{Op: isa.OpExit})
+		r, err := Interpreter{}.Load(rawProgram(insns), Options{Target: target})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range r.(*program).plain.insns {
+			used[i.op]++
+		}
+		want, steps := reference(insns[begin:], regs)
+		if got := r.Run(&Input{}); got.Fault != NoFault || got.R0 != want || got.Steps != steps+10 {
+			t.Fatalf("program %d: %+v, want r0 %#x after %d steps\n%s", n, got, want, steps+10, isa.DisassembleProgram(insns, isa.DisasmOptions{}))
+		}
+	}
+	for _, p := range pairs {
+		if used[p] == 0 {
+			t.Errorf("pair %d was never made", p)
+		}
+	}
+}

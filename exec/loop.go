@@ -14,11 +14,17 @@ var _ [insnSize]byte = [unsafe.Sizeof(insn{})]byte{}
 // it points into never moves, since code is on the heap.
 func place(in *insn) int64 { return int64(uintptr(unsafe.Pointer(in))) }
 
+// after is the instruction behind another.
+func after(in *insn) *insn { return (*insn)(unsafe.Add(unsafe.Pointer(in), insnSize)) }
+
 // straightLoop is the engine of the interpreter.
 type straightLoop struct{}
 
-// Compile implements Engine: internal instructions are run as they are.
-func (straightLoop) Compile(*Code) error { return nil }
+// Compile implements Engine.
+func (straightLoop) Compile(c *Code) error {
+	c.fuse()
+	return nil
+}
 
 // Run implements Engine.
 func (straightLoop) Run(m *Machine, c *Code, i int32) int32 {
@@ -48,7 +54,7 @@ again:
 	run:
 		for {
 			in = next
-			next = (*insn)(unsafe.Add(unsafe.Pointer(next), insnSize))
+			next = after(next)
 			d, s := in.dst, in.src
 			switch in.op {
 			case opMovK:
@@ -323,6 +329,153 @@ again:
 				next = (*insn)(unsafe.Add(unsafe.Pointer(m.first), f.ret))
 				acc -= place(next)
 				continue again
+				// Pairs: the second instruction stays where it is, for jumps to it.
+			case opAddKAddK:
+				r[d] += in.imm
+				in, next = next, after(next)
+				r[in.dst] += in.imm
+			case opAddKAddX:
+				r[d] += in.imm
+				in, next = next, after(next)
+				r[in.dst] += r[in.src]
+			case opAddKXorX:
+				r[d] += in.imm
+				in, next = next, after(next)
+				r[in.dst] ^= r[in.src]
+			case opAddKOrX:
+				r[d] += in.imm
+				in, next = next, after(next)
+				r[in.dst] |= r[in.src]
+			case opAddKSubX:
+				r[d] += in.imm
+				in, next = next, after(next)
+				r[in.dst] -= r[in.src]
+			case opAddXAddK:
+				r[d] += r[s]
+				in, next = next, after(next)
+				r[in.dst] += in.imm
+			case opAddXAddX:
+				r[d] += r[s]
+				in, next = next, after(next)
+				r[in.dst] += r[in.src]
+			case opAddXXorX:
+				r[d] += r[s]
+				in, next = next, after(next)
+				r[in.dst] ^= r[in.src]
+			case opAddXOrX:
+				r[d] += r[s]
+				in, next = next, after(next)
+				r[in.dst] |= r[in.src]
+			case opAddXSubX:
+				r[d] += r[s]
+				in, next = next, after(next)
+				r[in.dst] -= r[in.src]
+			case opXorXAddK:
+				r[d] ^= r[s]
+				in, next = next, after(next)
+				r[in.dst] += in.imm
+			case opXorXAddX:
+				r[d] ^= r[s]
+				in, next = next, after(next)
+				r[in.dst] += r[in.src]
+			case opXorXXorX:
+				r[d] ^= r[s]
+				in, next = next, after(next)
+				r[in.dst] ^= r[in.src]
+			case opXorXOrX:
+				r[d] ^= r[s]
+				in, next = next, after(next)
+				r[in.dst] |= r[in.src]
+			case opXorXSubX:
+				r[d] ^= r[s]
+				in, next = next, after(next)
+				r[in.dst] -= r[in.src]
+			case opOrXAddK:
+				r[d] |= r[s]
+				in, next = next, after(next)
+				r[in.dst] += in.imm
+			case opOrXAddX:
+				r[d] |= r[s]
+				in, next = next, after(next)
+				r[in.dst] += r[in.src]
+			case opOrXXorX:
+				r[d] |= r[s]
+				in, next = next, after(next)
+				r[in.dst] ^= r[in.src]
+			case opOrXOrX:
+				r[d] |= r[s]
+				in, next = next, after(next)
+				r[in.dst] |= r[in.src]
+			case opOrXSubX:
+				r[d] |= r[s]
+				in, next = next, after(next)
+				r[in.dst] -= r[in.src]
+			case opSubXAddK:
+				r[d] -= r[s]
+				in, next = next, after(next)
+				r[in.dst] += in.imm
+			case opSubXAddX:
+				r[d] -= r[s]
+				in, next = next, after(next)
+				r[in.dst] += r[in.src]
+			case opSubXXorX:
+				r[d] -= r[s]
+				in, next = next, after(next)
+				r[in.dst] ^= r[in.src]
+			case opSubXOrX:
+				r[d] -= r[s]
+				in, next = next, after(next)
+				r[in.dst] |= r[in.src]
+			case opSubXSubX:
+				r[d] -= r[s]
+				in, next = next, after(next)
+				r[in.dst] -= r[in.src]
+			case opAddKJneK:
+				r[d] += in.imm
+				in, next = next, after(next)
+				if r[in.dst] != in.imm {
+					break run
+				}
+			case opAddKJneX:
+				r[d] += in.imm
+				in, next = next, after(next)
+				if r[in.dst] != r[in.src] {
+					break run
+				}
+			case opAddKJltX:
+				r[d] += in.imm
+				in, next = next, after(next)
+				if r[in.dst] < r[in.src] {
+					break run
+				}
+			case opMovXAddK:
+				r[d] = r[s]
+				in, next = next, after(next)
+				r[in.dst] += in.imm
+			case opLshKRshK:
+				r[d] <<= in.imm & 63
+				in, next = next, after(next)
+				r[in.dst] >>= in.imm & 63
+			case opLshKArshK:
+				r[d] <<= in.imm & 63
+				in, next = next, after(next)
+				r[in.dst] = uint64(int64(r[in.dst]) >> (in.imm & 63))
+			case opRshKAndK:
+				r[d] >>= in.imm & 63
+				in, next = next, after(next)
+				r[in.dst] &= in.imm
+			case opAndKJneK:
+				r[d] &= in.imm
+				in, next = next, after(next)
+				if r[in.dst] != in.imm {
+					break run
+				}
+			case opAndKJeqK:
+				r[d] &= in.imm
+				in, next = next, after(next)
+				if r[in.dst] == in.imm {
+					break run
+				}
 			default: // what is not here is for step
 				return in, acc
 			}

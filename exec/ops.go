@@ -83,6 +83,41 @@ const (
 	opCallX // helper whose id is in dst
 	opLocal
 	opExit
+	// Two instructions that the loop runs at once; the second keeps its own place.
+	opAddKAddK
+	opAddKAddX
+	opAddKXorX
+	opAddKOrX
+	opAddKSubX
+	opAddXAddK
+	opAddXAddX
+	opAddXXorX
+	opAddXOrX
+	opAddXSubX
+	opXorXAddK
+	opXorXAddX
+	opXorXXorX
+	opXorXOrX
+	opXorXSubX
+	opOrXAddK
+	opOrXAddX
+	opOrXXorX
+	opOrXOrX
+	opOrXSubX
+	opSubXAddK
+	opSubXAddX
+	opSubXXorX
+	opSubXOrX
+	opSubXSubX
+	opAddKJneK
+	opAddKJneX
+	opAddKJltX
+	opMovXAddK
+	opLshKRshK
+	opLshKArshK
+	opRshKAndK
+	opAndKJneK
+	opAndKJeqK
 	opLocalGuarded // in code that may read unwritten registers
 	opExitGuarded
 	opTrap    // fault imm

@@ -27,7 +27,17 @@ import (
 )
 
 // Analyzer is the analyzer with its flags -target, -btf and -strict.
-var Analyzer = newAnalyzer()
+var Analyzer = New(Settings{})
+
+// Settings are what the flags of the analyzer say before they are parsed.
+type Settings struct {
+	// Target is what programs are judged for; the default target if empty.
+	Target string `json:"target"`
+	// BTF is a file with a kernel's BTF, none, or empty for this host's.
+	BTF string `json:"btf"`
+	// Strict also reports what objects do that only some loaders let pass.
+	Strict bool `json:"strict"`
+}
 
 // settings are the flags of one analyzer.
 type settings struct {
@@ -39,7 +49,11 @@ type settings struct {
 	err     error
 }
 
-func newAnalyzer() *analysis.Analyzer {
+// New returns an analyzer of its own, whose flags start with what set says.
+func New(set Settings) *analysis.Analyzer {
+	if set.Target == "" {
+		set.Target = bpfcheck.DefaultTarget
+	}
 	s := &settings{}
 	a := &analysis.Analyzer{
 		Name: "bpfcheck",
@@ -50,9 +64,9 @@ by program. Struct tags ebpf:"name" have to name a program, map or variable of t
 and Go types used as keys, values and variables have to have its layout.`,
 		URL: "https://github.com/bpfcheck/bpfcheck",
 	}
-	a.Flags.StringVar(&s.target, "target", bpfcheck.DefaultTarget, "judge programs for this `target`")
-	a.Flags.StringVar(&s.btf, "btf", "", "`file` with the kernel's BTF, or none; default: this host's")
-	a.Flags.BoolVar(&s.strict, "strict", false, "also report what objects do that only some loaders let pass")
+	a.Flags.StringVar(&s.target, "target", set.Target, "judge programs for this `target`")
+	a.Flags.StringVar(&s.btf, "btf", set.BTF, "`file` with the kernel's BTF, or none; default: this host's")
+	a.Flags.BoolVar(&s.strict, "strict", set.Strict, "also report what objects do that only some loaders let pass")
 	a.Flags.StringVar(&s.stamp, "stamp", "", "`text` that changes when results have to be computed anew; otherwise without effect")
 	a.Run = func(pass *analysis.Pass) (any, error) { return nil, s.run(pass) }
 	return a

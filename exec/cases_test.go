@@ -119,11 +119,11 @@ func TestCaseSeeds(t *testing.T) {
 			var bad Outcome
 			var rep Report
 			for seed := uint64(0); seed < 16 && bad.Fault == NoFault; seed++ {
-				data := make([]byte, 14+seed*9)
+				data := make([]byte, seed*7)
 				for i := range data {
 					data[i] = byte(mix(seed<<20 + uint64(i)))
 				}
-				o := r.Run(&Input{Seed: seed, Lazy: seed&1 == 1, Data: data, Fuel: 1 << 20, Report: &rep})
+				o := r.Run(&Input{Seed: seed, Lazy: seed&1 == 1, Data: data, Fragments: int(seed * 5 & 31), Fuel: 1 << 20, Report: &rep})
 				if o.Fault == OutOfFuel || o.Fault == NotModelled || o.Fault == Exhausted {
 					limits++
 					break

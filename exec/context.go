@@ -27,6 +27,7 @@ type contextState struct {
 	// of the object's first byte.
 	room            []byte
 	meta, data, end int
+	frag            int // bytes before end that only helpers reach
 	mac             int // start of the link-layer header in room
 	id              ID
 	write           bool
@@ -135,17 +136,14 @@ func (m *Machine) setUpPacket() {
 	if len(data) > maxPacket {
 		data = data[:maxPacket]
 	}
-	short := 0
-	if m.ctx.skb || m.prog.kind.Name == "xdp" {
-		short = max(0, ethHeader-len(data))
-	}
-	n := headroom + len(data) + short + tailroom
+	n := headroom + len(data) + tailroom
 	c.room = zeroed(c.room, n)
 	copy(c.room[headroom:], data)
-	c.mac, c.data, c.end = headroom, headroom, headroom+len(data)+short
+	c.mac, c.data, c.end = headroom, headroom, headroom+len(data)
 	if c.skb && !linkLayer(m.prog.kind.Name) {
-		c.data += ethHeader
+		c.data += min(ethHeader, len(data))
 	}
+	c.frag = min(max(m.in.Fragments, 0), c.end-c.data)
 	c.meta = c.data
 	c.write = m.prog.kind.PacketWrite
 	switch {
@@ -169,6 +167,9 @@ func (c *contextState) put32(off int, v uint32) {
 // one of the two numbers that stand for frames with a length instead. The bytes
 // keep their order.
 func ethProtocol(frame []byte) uint16 {
+	if len(frame) < ethHeader {
+		return 0
+	}
 	typ := binary.BigEndian.Uint16(frame[12:])
 	if typ < 0x600 {
 		typ = 4 // 802.2
@@ -186,7 +187,7 @@ func (m *Machine) movePacket() {
 	if c.id != 0 {
 		m.kill(c.id)
 	}
-	b := c.room[c.meta:c.end]
+	b := c.room[c.meta : c.end-c.frag]
 	var r, w []byte
 	if m.prog.kind.PacketRead {
 		r = b
@@ -203,7 +204,10 @@ func (m *Machine) movePacket() {
 	}
 }
 
-func (c *contextState) size() int { return c.end - c.data }
+// size is the length of the packet, linear is what of it programs reach directly.
+func (c *contextState) size() int   { return c.end - c.data }
+func (c *contextState) linear() int { return c.end - c.frag - c.data }
+
 func (c *contextState) packet() []byte {
 	if c.raw != nil {
 		return c.raw
@@ -256,7 +260,7 @@ func (m *Machine) contextLoad(off int64, size int) (uint64, Fault) {
 	case platform.PacketData:
 		return c.address(c.data), NoFault
 	case platform.PacketEnd:
-		return c.address(c.end), NoFault
+		return c.address(c.end - c.frag), NoFault
 	case platform.PacketMeta:
 		return c.address(c.meta), NoFault
 	case platform.BTFPointer, platform.SockCommon, platform.Sock, platform.TCPSock, platform.XDPSock, platform.FlowKeys, platform.TPBuffer:

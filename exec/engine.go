@@ -14,7 +14,7 @@ type Engine interface {
 	// at, which was not run; the machine runs it and comes back. It adds what it ran
 	// to m.Steps. It may stop at any access, jump, call or exit, and has to stop at
 	// every instruction of form ForMachine, at an access that the regions do not allow,
-	// and before a jump or call backwards with which Steps reaches Fuel. Code that it
+	// and before a jump backwards or a call with which Steps reaches Fuel. Code that it
 	// was never given by Compile, or refused, it has to return from at once.
 	Run(m *Machine, c *Code, i int32) int32
 }

@@ -46,9 +46,12 @@ type Input struct {
 	// Seed decides what a kernel would: time, random numbers, identities, the
 	// contents of kernel memory, results of helpers without a model.
 	Seed uint64
-	// Data is the packet from its link-layer header on, as bpf(2)'s test run takes it;
-	// raw memory of a raw program; the buffer of a syscall program.
+	// Data is the packet from its link-layer header on, as bpf(2)'s test run takes it,
+	// but of any length: kernels promise programs no minimum; raw memory of a raw program; the buffer of a syscall program.
 	Data []byte
+	// Fragments is how many of the last bytes of the packet lie outside of its linear
+	// part: before data_end come only the others.
+	Fragments int
 	// Context is written over the start of the context where that holds plain fields.
 	Context []byte
 	// Maps gives maps their contents by name; the key of an array is its index in four

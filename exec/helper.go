@@ -410,6 +410,8 @@ func (m *Machine) derived(h *platform.Helper, id ID, a *[5]uint64) uint64 {
 		from, _ := split(a[h.DerivedFrom-1])
 		if int(from) < len(m.objects) && m.objects[from].owned {
 			m.objects[id].of = from
+		} else if int(from) < len(m.objects) {
+			m.objects[id].of = m.objects[from].of
 		}
 	}
 	return Address(id, 0)

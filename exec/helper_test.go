@@ -338,6 +338,32 @@ func TestChecksumReplace(t *testing.T) {
 	}
 }
 
+// TestFragments: what is not linear is beyond data_end until it is pulled in.
+func TestFragments(t *testing.T) {
+	const text = `
+	r6 = r1
+	r2 = %s
+	call skb_pull_data
+	r1 = *(u32 *)(r6 + 76)
+	r2 = *(u32 *)(r6 + 80)
+	r2 -= r1
+	r0 = *(u32 *)(r6 + 0)
+	r0 *= 1000
+	r0 += r2
+	exit`
+	for pull, want := range map[string]uint64{"1": 64_020, "30": 64_030, "0": 64_064} {
+		o, rep := runText(t, "sched_cls", strings.Replace(text, "%s", pull, 1), Input{Fragments: 44})
+		if o.Fault != NoFault || o.R0 != want {
+			t.Errorf("pull %s: %d, %s %s, want %d", pull, o.R0, o.Fault, rep.Detail, want)
+		}
+	}
+	for n, want := range map[int]Fault{0: PacketBounds, 1: NoFault} {
+		if o, _ := runText(t, "xdp", "r1 = *(u32 *)(r1 + 0)\n r0 = *(u8 *)(r1 + 0)\n exit", Input{Data: make([]byte, n)}); o.Fault != want {
+			t.Errorf("packet of %d bytes: %q", n, o.Fault)
+		}
+	}
+}
+
 // TestResults: what the kernel decides can be given by the input, in order.
 func TestResults(t *testing.T) {
 	o, _ := runText(t, "xdp", "call ktime_get_ns\n r6 = r0\n call get_prandom_u32\n r0 += r6\n exit", Input{Results: []uint64{1000, 7}})

@@ -75,6 +75,9 @@ func (m *Machine) step(in *insn, i int32) (next int32, f Fault) {
 		if !m.enter(i + 1) {
 			return done, m.fail(CallDepth, "")
 		}
+		if m.Steps >= m.Fuel { // calls forward repeat code as loops do
+			return done, m.fail(OutOfFuel, "")
+		}
 		return m.branch(in, i)
 	case opExit, opExitGuarded:
 		return m.exit()

@@ -304,7 +304,7 @@ again:
 				}
 				return in, acc
 			case opLocal:
-				if m.depth+1 >= maxFrames || (in.off < 0 && acc+place(next) >= m.fuel) {
+				if m.depth+1 >= maxFrames || acc+place(next) >= m.fuel {
 					return in, acc
 				}
 				f := &m.frames[m.depth&(maxFrames-1)]

@@ -348,4 +348,4 @@ func (o *Observation) CallSite(depth int) int {
 }
 
 // PacketSize returns the bytes between data and data_end.
-func (o *Observation) PacketSize() int { return o.m.ctx.size() }
+func (o *Observation) PacketSize() int { return o.m.ctx.linear() }

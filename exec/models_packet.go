@@ -181,6 +181,11 @@ func pull(m *Machine, a *[5]uint64) uint64 {
 	if uint32(a[1]) > uint32(m.ctx.size()) {
 		return errno(eINVAL)
 	}
+	n := int(uint32(a[1]))
+	if n == 0 {
+		n = m.ctx.size()
+	}
+	m.ctx.frag = min(m.ctx.frag, m.ctx.size()-n)
 	return 0
 }
 
@@ -199,7 +204,7 @@ func (m *Machine) resize(grow, size int) bool {
 	} else {
 		copy(room[:start+size], c.room[:c.end])
 	}
-	c.room, c.data, c.end = room, start, start+size
+	c.room, c.data, c.end, c.frag = room, start, start+size, 0
 	c.meta, c.mac = min(c.meta, start), min(c.mac, start)
 	if c.meta < start && grow != 0 {
 		c.meta = start
@@ -247,7 +252,7 @@ func adjustRoom(m *Machine, a *[5]uint64) uint64 {
 	} else {
 		room = slices.Delete(room, at, at-diff)
 	}
-	c.room, c.end = room, c.end+diff
+	c.room, c.end, c.frag = room, c.end+diff, 0
 	return 0
 }
 
@@ -296,7 +301,7 @@ func adjustHead(m *Machine, a *[5]uint64) uint64 {
 	c := &m.ctx
 	data := c.data + int(int32(uint32(a[1])))
 	metaLen := c.data - c.meta
-	if data > c.end-ethHeader || data-metaLen < frameStruct {
+	if data > c.end-c.frag-ethHeader || data-metaLen < frameStruct {
 		return errno(eINVAL)
 	}
 	copy(c.room[data-metaLen:data], slices.Clone(c.room[c.meta:c.data]))
@@ -323,6 +328,9 @@ func adjustTail(m *Machine, a *[5]uint64) uint64 {
 	}
 	if end > c.end {
 		clear(c.room[c.end:end])
+	}
+	if c.frag > 0 { // it is the last fragment that shrinks or grows
+		c.frag = max(0, c.frag+end-c.end)
 	}
 	c.end = end
 	return 0

@@ -54,11 +54,11 @@ func TestRealPrograms(t *testing.T) {
 				programs++
 				for seed := range seeds {
 					var rep Report
-					data := make([]byte, 64+seed*17)
+					data := make([]byte, seed*17)
 					for i := range data {
 						data[i] = byte(mix(seed<<20 + uint64(i)))
 					}
-					out := r.Run(&Input{Seed: seed, Lazy: seed > 0, Data: data, Fuel: 1 << 22, Report: &rep})
+					out := r.Run(&Input{Seed: seed, Lazy: seed > 0, Fragments: int(seed * 5 & 31), Data: data, Fuel: 1 << 22, Report: &rep})
 					runs++
 					steps += out.Steps
 					for _, n := range rep.Notes {

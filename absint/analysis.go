@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/bpfcheck/bpfcheck/btfcheck"
 	"github.com/bpfcheck/bpfcheck/cfg"
 	"github.com/bpfcheck/bpfcheck/domains"
 	"github.com/bpfcheck/bpfcheck/isa"
@@ -61,6 +62,7 @@ type analysis struct {
 	deadline time.Time
 	visited  int
 	ticks    int // calls of spent
+	made     int // states allocated
 
 	// strings are the call strings met, by number; stringID finds one by its parent
 	// and call site.
@@ -69,6 +71,12 @@ type analysis struct {
 
 	// kfuncs are the kernel functions met, by name.
 	kfuncs map[string]*kfunc
+
+	// globals are the global functions called, by index; ownTypes the program's BTF.
+	globals  map[int]*global
+	ownTypes *btfcheck.Spec
+	// enter starts the judgement of a global function, whose entry state it consumes.
+	enter func(s *State, b cfg.BlockID)
 
 	// args are the arguments of a context typed by BTF.
 	args []argument
@@ -119,6 +127,7 @@ func (a *analysis) get() *State {
 		a.pool = a.pool[:n-1]
 		return s
 	}
+	a.made++
 	return newState(&a.lay, a.newNum(a.lay.n))
 }
 

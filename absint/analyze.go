@@ -304,6 +304,7 @@ func (a *analysis) layout(c Config) {
 	deepest = max(deepest, a.indirectDepth())
 	words := (min(deepest, stackBytes) + 7) / 8 * 2
 	a.lay = newLayout(max(frames, 1), words, min(ghosts, maxGhosts))
+	a.budget.states = min(a.budget.states, max(maxStateBytes/(a.lay.n*stateCellBytes), 100))
 	a.newNum = func(n int) domains.Numeric { return c.Domains(isa.W64, n) }
 	a.findThresholds()
 }
@@ -324,6 +325,9 @@ func (a *analysis) indirectDepth() int {
 	}
 	return min(step+off, stackBytes)
 }
+
+// maxStateBytes bounds the memory of all states of an analysis.
+const maxStateBytes = 320 << 20
 
 // maxGhosts is the deepest loop nest whose iterations are counted.
 const maxGhosts = 16
@@ -352,5 +356,5 @@ func (a *analysis) findThresholds() {
 // spent reports whether the budget is used up.
 func (a *analysis) spent() bool {
 	a.ticks++
-	return a.visited > a.budget.insns || a.ticks&0x3f == 0 && time.Now().After(a.deadline)
+	return a.visited > a.budget.insns || a.made > a.budget.states || a.ticks&0x3f == 0 && time.Now().After(a.deadline)
 }

@@ -30,6 +30,8 @@ type Violation struct {
 	PC       int
 	Input    *exec.Input
 	Why      string
+	// Faults: the program was judged safe and faults; else a state does not contain it.
+	Faults bool
 }
 
 // String is one line.
@@ -74,10 +76,10 @@ func Contain(p *loader.Program, c absint.Config, inputs []*exec.Input) (Stats, *
 			stats.Points += o.points
 			stats.Instructions += out.Steps
 			if o.why != "" && !(o.unreachable && res.Verdict != absint.Safe) {
-				return stats, &Violation{strategy, o.pc, in, o.why}
+				return stats, &Violation{Strategy: strategy, PC: o.pc, Input: in, Why: o.why}
 			}
 			if res.Verdict == absint.Safe && isFault(out.Fault) {
-				return stats, &Violation{strategy, out.PC, in, fmt.Sprintf("judged safe, but the run ends with: %s", out.Fault)}
+				return stats, &Violation{strategy, out.PC, in, fmt.Sprintf("judged safe, but the run ends with: %s", out.Fault), true}
 			}
 		}
 	}

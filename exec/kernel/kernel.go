@@ -257,3 +257,13 @@ func (i *image) load() (fd int, log string, err error) {
 	log, _, _ = strings.Cut(string(buf), "\x00")
 	return -1, log, err
 }
+
+// Close gives what an Executor of this package loaded back to the kernel.
+func Close(r exec.Runnable) error {
+	if k, ok := r.(*program); ok {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		return k.Close()
+	}
+	return nil
+}

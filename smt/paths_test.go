@@ -37,7 +37,8 @@ func TestPathConditions(t *testing.T) {
 	if count[smt.Unknown] > 0 || count[smt.Sat] < n/20 || count[smt.Unsat] < n/20 {
 		t.Errorf("%v", count)
 	}
-	if limit := 10 * time.Millisecond; times[n/2] > limit { // three times the goal, for slow machines
+	// Five times the goal, for machines that are slow or busy.
+	if limit := 15 * time.Millisecond; times[n/2] > limit && !testing.Short() {
 		t.Errorf("the median is %v, more than %v", times[n/2], limit)
 	}
 }

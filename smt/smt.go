@@ -20,6 +20,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/bpfcheck/bpfcheck/smt/blast"
@@ -132,6 +133,9 @@ func (k *sink) Clause(lits []sat.Lit) {
 	k.clauses++
 	if k.options.NoProof {
 		return
+	}
+	if cap(k.formula)-len(k.formula) < 2+len(lits) {
+		k.formula = slices.Grow(k.formula, 1024+len(k.formula)+len(lits))
 	}
 	k.formula = append(k.formula, id, uint32(len(lits)))
 	for _, l := range lits {

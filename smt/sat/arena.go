@@ -1,5 +1,7 @@
 package sat
 
+import "slices"
+
 // A clause is three words and its literals in the arena, and known by the offset
 // of the first; offset 0 is no clause.
 const (
@@ -70,6 +72,9 @@ func (s *Solver) enlarge(list *wlist) {
 // attach stores a clause of two literals or more and watches its first two.
 func (s *Solver) attach(c []Lit, id, flags uint32) uint32 {
 	ref := uint32(len(s.arena))
+	if cap(s.arena)-len(s.arena) < header+len(c) {
+		s.arena = slices.Grow(s.arena, len(s.arena)+header+len(c))
+	}
 	s.arena = append(s.arena, uint32(len(c)), flags, id)
 	for _, l := range c {
 		s.arena = append(s.arena, uint32(l))

@@ -1,5 +1,7 @@
 package sat
 
+import "slices"
+
 // heap orders the open variables by activity, the greatest first, older ones
 // first among equals.
 type heap struct {
@@ -7,6 +9,11 @@ type heap struct {
 	at       []int32 // place in order, -1 if not there
 	order    []uint32
 	step     float64
+}
+
+// reserve makes room for n more variables.
+func (h *heap) reserve(n int) {
+	h.activity, h.at, h.order = slices.Grow(h.activity, n), slices.Grow(h.at, n), slices.Grow(h.order, n)
 }
 
 func (h *heap) grow() {

@@ -123,7 +123,11 @@ func randomClause(r *rand.Rand, vars, n int) []sat.Lit {
 func TestAgainstBruteForce(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	count := map[sat.Status]int{}
-	for range 3000 {
+	rounds := 3000
+	if testing.Short() {
+		rounds = 800
+	}
+	for range rounds {
 		vars := 1 + r.IntN(9)
 		b := newBed(t, vars)
 		for range 6 {
@@ -138,7 +142,7 @@ func TestAgainstBruteForce(t *testing.T) {
 			count[got]++
 		}
 	}
-	if count[sat.Sat] < 1000 || count[sat.Unsat] < 1000 {
+	if min(count[sat.Sat], count[sat.Unsat]) < rounds/3 {
 		t.Errorf("lopsided: %v", count)
 	}
 }
@@ -232,7 +236,11 @@ func pigeons(b *bed, holes int) {
 }
 
 func TestPigeonhole(t *testing.T) {
-	for holes := 1; holes <= 8; holes++ {
+	most := 8
+	if testing.Short() {
+		most = 7
+	}
+	for holes := 1; holes <= most; holes++ {
 		b := newBed(t, (holes+1)*holes)
 		pigeons(b, holes)
 		if st := b.solve(); st != sat.Unsat {

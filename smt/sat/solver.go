@@ -25,6 +25,7 @@ package sat
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -127,8 +128,17 @@ func (s *Solver) NewVar() uint32 {
 // NumVars is the number of variables; they are 1 to it.
 func (s *Solver) NumVars() int { return len(s.level) - 1 }
 
-// grow makes room for variable v, the next.
+// grow makes room for variable v, the next. It doubles, where append would add a
+// quarter and copy more often.
 func (s *Solver) grow(v uint32) {
+	if n := len(s.level); n == cap(s.level) {
+		n = max(n, 512)
+		s.value, s.lists = slices.Grow(s.value, 2*n), slices.Grow(s.lists, 2*n)
+		s.level, s.pos, s.reason = slices.Grow(s.level, n), slices.Grow(s.pos, n), slices.Grow(s.reason, n)
+		s.phase, s.seen, s.unitID = slices.Grow(s.phase, n), slices.Grow(s.seen, n), slices.Grow(s.unitID, n)
+		s.trail = slices.Grow(s.trail, 2*n-len(s.trail))
+		s.heap.reserve(n)
+	}
 	s.value = append(s.value, 0, 0)
 	s.lists = append(s.lists, wlist{}, wlist{})
 	s.level = append(s.level, 0)

@@ -2,7 +2,11 @@ package exec
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
+	"io"
+	"iter"
+	"strings"
 
 	"github.com/bpfcheck/bpfcheck/isa"
 	"github.com/bpfcheck/bpfcheck/loader"
@@ -49,6 +53,28 @@ func RunCase(e Executor, c *loader.Case, opts Options) ([]CaseRun, error) {
 		})
 	}
 	return out, nil
+}
+
+// RunCases runs the cases of a file one after the other and yields a result for each
+// entry of their runs. A line that cannot be read, and a case that cannot be loaded,
+// yield an error and no result; what follows still comes.
+func RunCases(e Executor, r io.Reader, name string, opts Options) iter.Seq2[CaseRun, error] {
+	return func(yield func(CaseRun, error) bool) {
+		for c, err := range loader.LoadCases(r, name, loader.Options{Target: opts.Target}) {
+			var runs []CaseRun
+			if err == nil {
+				runs, err = RunCase(e, c, opts)
+			}
+			if err != nil && !yield(CaseRun{}, err) {
+				return
+			}
+			for _, run := range runs {
+				if !yield(run, nil) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // low is the half of R0 that a test run returns.
@@ -127,4 +153,26 @@ func RunRaw(e Executor, insns []isa.Instruction, memory []byte, opts Options) (O
 		return Outcome{}, err
 	}
 	return r.Run(&Input{Data: memory}), nil
+}
+
+// RunHex is RunRaw on the text that a bpf_conformance plugin gets: memory and
+// program in hexadecimal, their bytes possibly separated by blanks.
+func RunHex(e Executor, memory, program string, opts Options) (Outcome, error) {
+	mem, err := parseHex(memory)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("memory: %w", err)
+	}
+	raw, err := parseHex(program)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("program: %w", err)
+	}
+	insns, err := isa.Decode(raw, false)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return RunRaw(e, insns, mem, opts)
+}
+
+func parseHex(s string) ([]byte, error) {
+	return hex.DecodeString(strings.Join(strings.Fields(s), ""))
 }

@@ -2,7 +2,6 @@ package exec
 
 import (
 	"bufio"
-	"encoding/hex"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -10,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bpfcheck/bpfcheck/isa"
 	"github.com/bpfcheck/bpfcheck/loader"
 	"github.com/bpfcheck/bpfcheck/platform"
 	"github.com/bpfcheck/bpfcheck/platform/linux"
@@ -39,23 +37,11 @@ func TestConformance(t *testing.T) {
 		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
 			t.Fatal(err)
 		}
-		mem, err := hex.DecodeString(strings.ReplaceAll(c.Mem, " ", ""))
-		if err != nil {
-			t.Fatal(err)
-		}
-		raw, err := hex.DecodeString(c.Insns)
-		if err != nil {
-			t.Fatal(err)
-		}
-		insns, err := isa.Decode(raw, false)
-		if err != nil {
-			t.Fatal(err)
-		}
 		want, err := strconv.ParseUint(strings.TrimPrefix(c.R0, "0x"), 16, 64)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := RunRaw(Interpreter{}, insns, mem, Options{Target: target})
+		got, err := RunHex(Interpreter{}, c.Mem, c.Insns, Options{Target: target})
 		if err != nil {
 			t.Fatalf("%s: %v", c.ID, err)
 		}
@@ -70,28 +56,19 @@ func TestConformance(t *testing.T) {
 	t.Logf("%d programs", n)
 }
 
-// TestCaseRuns runs the accepted programs of the case files on their inputs.
+// TestCaseRuns runs the programs of the case files on their inputs.
 func TestCaseRuns(t *testing.T) {
 	for _, name := range []string{"linux-verifier", "expectations"} {
 		runs, good := 0, 0
-		for c, err := range loader.LoadCases(shared(t, "cases/"+name+".jsonl"), name, loader.Options{Target: target}) {
+		for r, err := range RunCases(Interpreter{}, shared(t, "cases/"+name+".jsonl"), name, Options{Target: target}) {
 			if err != nil {
 				t.Error(err)
 				continue
 			}
-			if c.Expect != "accept" {
-				continue
-			}
-			out, err := RunCase(Interpreter{}, c, Options{Target: target})
-			if err != nil {
-				t.Error(err)
-			}
-			for _, r := range out {
-				if runs++; r.OK() {
-					good++
-				} else {
-					t.Errorf("%s %s run %d (%s): r0 = %d, fault %q at %d; want %d", r.ID, c.Program.Descr, r.Run, c.Program.Type, r.R0, r.Fault, r.Outcome.PC, r.Want)
-				}
+			if runs++; r.OK() {
+				good++
+			} else {
+				t.Errorf("%s run %d: r0 = %d, fault %q at %d; want %d", r.ID, r.Run, r.R0, r.Fault, r.Outcome.PC, r.Want)
 			}
 		}
 		t.Logf("%s: %d of %d runs", name, good, runs)

@@ -51,6 +51,15 @@ type explore struct {
 func (x *explore) run() bool {
 	x.seen = map[[2]int32]*cache{}
 	x.stack = append(x.stack[:0], walkStep{successor: successor{0, x.entry()}})
+	entered := map[cfg.BlockID]bool{}
+	x.enter = func(s *State, b cfg.BlockID) {
+		if entered[b] {
+			x.put(s)
+			return
+		}
+		entered[b] = true
+		x.stack = append(x.stack, walkStep{successor: successor{b, s}})
+	}
 	for len(x.stack) > 0 {
 		top := x.stack[len(x.stack)-1]
 		x.stack = x.stack[:len(x.stack)-1]

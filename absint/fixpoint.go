@@ -59,6 +59,7 @@ type fixpoint struct {
 // run iterates to a post-fixpoint. It reports false if the budget ran out.
 func (f *fixpoint) run() bool {
 	f.widen = true
+	f.enter = f.arrive
 	f.arrive(f.entry(), 0)
 	for len(f.work.entries) > 0 {
 		e := heap.Pop(&f.work).(*entry)

@@ -29,6 +29,11 @@ func (a *analysis) callLocal(s *State, b cfg.BlockID, pc int, ins isa.Instructio
 		a.put(s)
 		return
 	}
+	if g := a.globalAt(fn); g != nil {
+		a.callGlobal(s, pc, fn, g)
+		a.follow(b, a.g.Blocks[b].Succs[0], s)
+		return
+	}
 	a.dropDead(s, s.depth, a.live.Regs(pc), a.live.Stack(pc))
 	caller := s.depth
 	a.pushFrame(s, b, pc, fn)
@@ -103,6 +108,10 @@ func (a *analysis) exit(s *State, pc int) {
 
 // exitProgram checks the end of the program (V1, V10, V12, V17).
 func (a *analysis) exitProgram(s *State, pc int) {
+	if s.frame[0].fn != 0 {
+		a.exitGlobal(s, pc)
+		return
+	}
 	a.lockedAt(s, pc, "the program ends")
 	a.leave(s, pc, "the program ends", References)
 	if !a.readable(s, pc, isa.R0) {

@@ -70,6 +70,8 @@ type Concrete struct {
 	Resolve func(addr uint64) (Place, bool)
 	// PacketSize is the number of bytes between data and data_end.
 	PacketSize int64
+	// inGlobal: memory arguments may be any memory.
+	inGlobal bool
 }
 
 // record keeps a copy of s as one of the states in front of pc.
@@ -93,9 +95,31 @@ func (a *analysis) keep(s *State, pc int) {
 	a.record.at[pc] = append(a.record.at[pc], t)
 }
 
+// above is what a global function that was judged by itself sees of c: the frames
+// above its own, and memory where pointers go below.
+func (c *Concrete) above(frames int) *Concrete {
+	up := *c
+	up.Depth = c.Depth - frames
+	copy(up.Calls[:], c.Calls[frames:])
+	up.Reg = func(f int, r isa.Reg) (uint64, bool) { return c.Reg(f+frames, r) }
+	up.Stack = func(f int) *[stackBytes]byte { return c.Stack(f + frames) }
+	up.Resolve = func(addr uint64) (Place, bool) {
+		p, ok := c.Resolve(addr)
+		if p.Kind == StackPtr {
+			p.Region -= int32(frames)
+		}
+		return p, ok
+	}
+	up.inGlobal = true
+	return &up
+}
+
 // admits returns "" if the concrete state lies in s, else what does not fit, in
 // words if explain is set, and how far the comparison got.
 func (s *State) admits(c *Concrete, explain bool) (why string, depth int) {
+	if s.frame[0].fn != 0 && c.Depth > s.depth {
+		c = c.above(c.Depth - s.depth)
+	}
 	if s.depth != c.Depth {
 		return sayf(explain, "%d frames, not %d", func() []any { return []any{c.Depth + 1, s.depth + 1} }), 0
 	}
@@ -175,6 +199,9 @@ func (s *State) admitCell(c *Concrete, v domains.Var, bits uint64, env []uint64,
 		return ""
 	case cell.has(MaybeNull) && bits == 0:
 		return ""
+	}
+	if c.inGlobal && cell.Kind == Mem {
+		return cannotTell
 	}
 	p, ok := c.Resolve(bits)
 	if !ok && cell.has(HasVar) {

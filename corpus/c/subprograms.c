@@ -1,7 +1,7 @@
 /* Static and global functions: the former are followed into, the latter are judged
  * alone and must check what they are given. */
 // program calls: safe
-// program calls_unchecked: reject, linux "invalid mem access 'mem_or_null'", gap global functions are followed into, not judged alone
+// program calls_unchecked: reject, linux "invalid mem access 'mem_or_null'"
 #include "bpf.h"
 
 struct pair { u32 a, b; };

@@ -1,0 +1,7 @@
+//go:build !(linux && amd64)
+
+package jit
+
+import "github.com/bpfcheck/bpfcheck/exec"
+
+func newEngine() (exec.Engine, error) { return nil, ErrUnsupported }

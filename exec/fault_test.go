@@ -170,3 +170,32 @@ func TestFaults(t *testing.T) {
 		}
 	}
 }
+
+// TestDerivedObjects: what was cast from a reference dies with it, also at one
+// remove, and nothing else does.
+func TestDerivedObjects(t *testing.T) {
+	m := machineWith(t, &Input{})
+	kin := func(of ID, owned bool) ID { return m.add(object{kind: KindSocket, owned: owned, of: of}, nil, nil) }
+	ref, other := kin(0, true), kin(0, true)
+	a, b := kin(0, false), kin(0, false)
+	m.dependOn(a, ref)
+	m.dependOn(b, a)
+	c := kin(other, false)
+	m.release(Address(ref, 0))
+	for id, want := range map[ID]bool{ref: true, a: true, b: true, other: false, c: false} {
+		if m.objects[id].dead != want {
+			t.Errorf("object %d dead: %v, want %v", id, m.objects[id].dead, want)
+		}
+	}
+	if m.release(Address(ref, 0)); m.fault != Reference {
+		t.Errorf("second release: %q", m.fault)
+	}
+}
+
+// TestHelperWork: a loop of costly helper calls ends long before its fuel.
+func TestHelperWork(t *testing.T) {
+	o, _ := runText(t, "sched_cls", "r6 = r1\nl: r1 = r6\n r2 = 60000\n r3 = 0\n call skb_change_tail\n goto l\n exit", Input{Fuel: 1 << 40})
+	if o.Fault != Exhausted {
+		t.Errorf("%+v", o)
+	}
+}

@@ -110,6 +110,7 @@ func (m *Machine) Call(c *call) Fault {
 		return f
 	}
 	args := *a
+	m.charge(64)
 	var r0 uint64
 	if c.model != nil {
 		r0 = c.model(m, &args)
@@ -282,6 +283,7 @@ func (m *Machine) span(addr uint64, n int, write bool) []byte {
 	if n <= 0 {
 		return []byte{}
 	}
+	m.work += int64(n)
 	if write {
 		if b := m.write(addr, n); b != nil {
 			return b
@@ -408,11 +410,7 @@ func (m *Machine) derived(h *platform.Helper, id ID, a *[5]uint64) uint64 {
 	}
 	if h.DerivedFrom > 0 {
 		from, _ := split(a[h.DerivedFrom-1])
-		if int(from) < len(m.objects) && m.objects[from].owned {
-			m.objects[id].of = from
-		} else if int(from) < len(m.objects) {
-			m.objects[id].of = m.objects[from].of
-		}
+		m.dependOn(id, from)
 	}
 	return Address(id, 0)
 }
@@ -420,6 +418,31 @@ func (m *Machine) derived(h *platform.Helper, id ID, a *[5]uint64) uint64 {
 // chance is true once in 2^n times, as the seed decides; always for seed 0, whose
 // world is empty: nothing is found there and nothing happens.
 func (m *Machine) chance(n int) bool { return m.in.Seed == 0 || m.draw()>>(64-n) == 0 }
+
+// dependOn makes an object die with another, or with what that one dies with.
+func (m *Machine) dependOn(id, from ID) {
+	if int(from) >= len(m.objects) {
+		return
+	}
+	if !m.objects[from].owned {
+		from = m.objects[from].of
+	}
+	if from != 0 {
+		m.objects[id].of = from
+		m.dependents = append(m.dependents, id)
+	}
+}
+
+// maxWork bounds what the helpers of a run do that is not counted in steps: bytes
+// copied and elements looked at, about a second.
+const maxWork = 1 << 31
+
+// charge counts work, and ends a run that makes helpers do too much.
+func (m *Machine) charge(n int) {
+	if m.work += int64(n); m.work > maxWork {
+		m.fail(Exhausted, "the helpers of the run do too much")
+	}
+}
 
 // within returns a number between bounds, for seed 0 the one nearest to 0.
 func (m *Machine) within(lo, hi int64) uint64 {

@@ -77,6 +77,7 @@ type Machine struct {
 	log       []string
 	dynptrs   map[uint64]*dynptr
 	clock     uint64
+	work      int64 // of helpers, see charge
 	timers    map[uint64]int
 	body      func(c *Code, entry int32) Fault
 }
@@ -137,7 +138,7 @@ func (m *Machine) begin(in *Input) {
 	}
 	m.fault, m.detail, m.where, m.atPC = NoFault, "", 0, 0
 	m.base, m.tails, m.exited, m.tailed = 0, 0, false, false
-	m.results, m.draws, m.held, m.clock = 0, 0, 0, 0
+	m.results, m.draws, m.held, m.clock, m.work = 0, 0, 0, 0, 0
 	m.notes, m.log = nil, nil
 	clear(m.dynptrs)
 	clear(m.timers)

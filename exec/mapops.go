@@ -32,7 +32,7 @@ func (m *Machine) update(s *mapState, key, value []byte, flags uint64) uint64 {
 		return errno(eNOENT)
 	case e == nil:
 		if s.full() && strings.HasPrefix(s.def.Type, "lru_") {
-			s.evict()
+			m.charge(s.evict())
 		}
 		if e = m.newElement(s, string(key)); e == nil {
 			if s.full() {
@@ -100,14 +100,15 @@ func (s *mapState) drop(e *element) {
 	}
 }
 
-// evict drops the oldest element.
-func (s *mapState) evict() {
-	for _, e := range s.order {
+// evict drops the oldest element. It returns how many it looked at.
+func (s *mapState) evict() int {
+	for i, e := range s.order {
 		if !e.gone {
 			s.drop(e)
-			return
+			return i + 1
 		}
 	}
+	return len(s.order)
 }
 
 // push adds a value to a queue, stack or bloom filter.

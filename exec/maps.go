@@ -287,6 +287,7 @@ func (m *Machine) find(s *mapState, key []byte) *element {
 		m.decide(s, key)
 	}
 	if s.def.Type == "lpm_trie" {
+		m.charge(8 * len(s.order))
 		return s.longest(key)
 	}
 	if e := s.elems[string(key)]; e != nil {

@@ -52,8 +52,9 @@ const maxObjects = 1 << 18
 
 // Memory holds the objects of a run.
 type Memory struct {
-	regions []Region
-	objects []object
+	regions    []Region
+	objects    []object
+	dependents []ID // live objects that die with another, in no order
 	// children are the kernel objects that loads from kernel objects gave.
 	children map[uint64]uint64
 	seed     uint64
@@ -63,6 +64,9 @@ type Memory struct {
 func (m *Memory) add(o object, r, w []byte) ID {
 	if len(m.objects) >= maxObjects {
 		return 0
+	}
+	if o.of != 0 {
+		m.dependents = append(m.dependents, ID(len(m.objects)))
 	}
 	m.objects = append(m.objects, o)
 	m.regions = append(m.regions, Region{r, w})
@@ -74,6 +78,7 @@ func (m *Memory) reset(n int, seed uint64) {
 	clear(m.regions[n:])
 	clear(m.objects[n:])
 	m.regions, m.objects, m.seed = m.regions[:n], m.objects[:n], seed
+	m.dependents = m.dependents[:0]
 	clear(m.children)
 }
 
@@ -87,10 +92,12 @@ func (m *Memory) set(id ID, data, r, w []byte) {
 func (m *Memory) kill(id ID) {
 	m.objects[id].dead, m.objects[id].owned = true, false
 	m.regions[id] = Region{}
-	for i := range m.objects { // releases are rare
-		if m.objects[i].of == id && id != 0 && !m.objects[i].dead {
-			m.objects[i].dead = true
-			m.regions[i] = Region{}
+	for i := 0; i < len(m.dependents); i++ {
+		if d := m.dependents[i]; m.objects[d].of == id {
+			m.objects[d].dead, m.regions[d] = true, Region{}
+			m.dependents[i] = m.dependents[len(m.dependents)-1]
+			m.dependents = m.dependents[:len(m.dependents)-1]
+			i--
 		}
 	}
 }

@@ -103,11 +103,13 @@ func remove(m *Machine, a *[5]uint64) uint64 {
 
 func push(m *Machine, a *[5]uint64) uint64 {
 	s := m.mapAt(a[0])
+	m.charge(8 * len(s.queue))
 	return s.push(m.span(a[1], int(s.def.ValueSize), false), a[2])
 }
 
 func take(m *Machine, a *[5]uint64, pop bool) uint64 {
 	s := m.mapAt(a[0])
+	m.charge(8 * len(s.queue))
 	if m.in.Lazy && len(s.queue) == 0 && s.def.Type != "bloom_filter" && m.draw()&1 == 0 {
 		v := make([]byte, s.def.ValueSize)
 		m.scribble(v)
@@ -243,43 +245,39 @@ func forEach(m *Machine, a *[5]uint64) uint64 {
 	if a[3] != 0 {
 		return errno(eINVAL)
 	}
-	keys := m.keysOf(s)
 	key := make([]byte, s.def.KeySize)
 	id := m.add(object{kind: KindMemory, data: key}, key, nil)
+	if id == 0 {
+		m.fail(Exhausted, "")
+		return 0
+	}
 	defer func() { m.kill(id) }()
 	count := uint64(0)
-	for _, k := range keys {
+	visit := func(k string) (goOn bool) {
 		e := m.find(s, []byte(k))
-		if e == nil {
-			continue // deleted on the way
+		if e == nil { // deleted on the way
+			return true
 		}
 		copy(key, k)
 		count++
 		v := m.expose(s, e, m.valueCPU(s))
 		if m.fault != NoFault {
-			break
+			return false
 		}
-		if r, ok := m.invoke(a[1], a[0], Address(id, 0), v, a[2]); !m.proceed(r, ok) {
+		return m.proceed(m.invoke(a[1], a[0], Address(id, 0), v, a[2]))
+	}
+	if isArray(s.def.Type) {
+		for i := uint32(0); i < s.def.MaxEntries && visit(string(binary.LittleEndian.AppendUint32(nil, i))); i++ {
+		}
+		return count
+	}
+	m.charge(64 * len(s.order))
+	for _, e := range s.sorted() {
+		if !visit(e.key) {
 			break
 		}
 	}
 	return count
-}
-
-// keysOf lists the keys that an iteration visits: all indexes of an array, bounded
-// by what a run may create.
-func (m *Machine) keysOf(s *mapState) []string {
-	var keys []string
-	if !isArray(s.def.Type) {
-		for _, e := range s.sorted() {
-			keys = append(keys, e.key)
-		}
-		return keys
-	}
-	for i := uint32(0); i < min(s.def.MaxEntries, maxObjects); i++ {
-		keys = append(keys, string(binary.LittleEndian.AppendUint32(nil, i)))
-	}
-	return keys
 }
 
 // tailCall puts another program into the current frame, if there is one.

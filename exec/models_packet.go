@@ -197,6 +197,7 @@ func (m *Machine) resize(grow, size int) bool {
 		return false
 	}
 	start := c.data - grow
+	m.charge(start + size)
 	room := make([]byte, start+size+tailroom)
 	if start < c.data {
 		copy(room[c.data:start+size], c.room[c.data:c.end])
@@ -246,6 +247,7 @@ func adjustRoom(m *Machine, a *[5]uint64) uint64 {
 	if diff > 0xfff || -diff > 0xfff || at > c.end || (diff < 0 && at-diff > c.end) || c.size()+diff > 0xffff || c.size()+diff < ethHeader+20 {
 		return errno(eNOTSUPP)
 	}
+	m.charge(len(c.room))
 	room := slices.Clone(c.room)
 	if diff >= 0 {
 		room = slices.Insert(room, at, make([]byte, diff)...)

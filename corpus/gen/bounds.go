@@ -60,7 +60,11 @@ func (g *gen) bound(r int, limit uint64) {
 		g.guard(g.jump(isa.ClassJMP, isa.CodeJSGT, r, -1, imm), r, anything)
 		g.guard(g.jump(isa.ClassJMP, isa.CodeJSLT, r, -1, 0), r, limit)
 	case 5:
-		g.aluImm(class, isa.CodeMOD, r, mask+1)
+		if g.rarely(4) { // Linux knows nothing of the result
+			g.aluImm(class, isa.CodeMOD, r, mask+1)
+			return
+		}
+		g.aluImm(class, isa.CodeAND, r, mask)
 	case 6: // shifted out and back
 		n := int32(65 - bits.Len64(limit+1))
 		g.aluImm(isa.ClassALU64, isa.CodeLSH, r, n)
@@ -155,7 +159,9 @@ func (g *gen) wobble(r int) {
 		g.aluImm(isa.ClassALU, isa.CodeXOR, r, int32(m)&int32(g.byte())&(int32(1)<<(bits.Len64(m+1)-1)-1))
 		g.aluImm(isa.ClassALU64, isa.CodeAND, r, int32(1)<<(bits.Len64(m+1)-1)-1)
 	case 2:
-		g.aluImm(isa.ClassALU64, isa.CodeDIV, r, int32(1+g.n(4)))
+		if g.rarely(4) { // Linux knows nothing of the result
+			g.aluImm(isa.ClassALU64, isa.CodeDIV, r, int32(1+g.n(4)))
+		}
 	default:
 		s := g.slot()
 		g.spill(s, 0, 8, r)

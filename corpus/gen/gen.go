@@ -175,8 +175,11 @@ func (g *gen) program() {
 	if g.packetReads() && g.n(4) > 0 {
 		g.loadPacket()
 	}
+	rest := g.choices[len(g.choices)*2/3:]
+	g.choices = g.choices[:len(g.choices)*2/3]
 	g.body(4 + g.n(24))
 	g.finish()
+	g.choices = rest
 	for i := 0; i < len(g.calls); i++ {
 		g.subprogram(i)
 	}

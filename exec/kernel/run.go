@@ -66,8 +66,7 @@ func initial(made *ebpf.Map, m *loader.Map) error {
 	return nil
 }
 
-// ethHeader is what the kernel takes off the packets of some program types, and
-// what it asks for at least.
+// ethHeader is what the kernel takes off the packets of some program types.
 const ethHeader = 14
 
 // noLinkLayer are the types whose programs begin at the network layer.
@@ -112,10 +111,7 @@ func (k *program) run(in *exec.Input) (out exec.Outcome, err error) {
 		}
 	default:
 		packet = true
-		opts.Data = append([]byte(nil), in.Data...)
-		if short := ethHeader - len(opts.Data); short > 0 {
-			opts.Data = append(opts.Data, make([]byte, short)...)
-		}
+		opts.Data = in.Data // the kernel refuses less than a link-layer header
 		opts.DataOut = make([]byte, len(opts.Data)+4096)
 	}
 	r0, err := k.kind.Run(&opts)

@@ -434,8 +434,8 @@ func (m *Machine) dependOn(id, from ID) {
 }
 
 // maxWork bounds what the helpers of a run do that is not counted in steps: bytes
-// copied and elements looked at, about a second.
-const maxWork = 1 << 31
+// copied and elements looked at, under a second.
+const maxWork = 1 << 30
 
 // charge counts work, and ends a run that makes helpers do too much.
 func (m *Machine) charge(n int) {

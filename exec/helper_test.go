@@ -420,6 +420,9 @@ func TestObservation(t *testing.T) {
 		if p, ok := o.Resolve(o.Regs[isa.R0]); ok && p.Kind == KindValue {
 			places = append(places, p)
 		}
+		if o.Map(0) != testMaps[0] || o.Map(-1) != nil || o.Map(99) != nil || o.PacketData() != 0 || o.PacketSize() != 64 {
+			t.Errorf("map %v, packet at %d of %d bytes", o.Map(0), o.PacketData(), o.PacketSize())
+		}
 		if o.PC == 9 && (o.Frame != 1 || o.CallSite(0) != 7) {
 			t.Errorf("frame %d, called from %d", o.Frame, o.CallSite(0))
 		}

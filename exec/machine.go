@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/bpfcheck/bpfcheck/isa"
+	"github.com/bpfcheck/bpfcheck/loader"
 )
 
 // Objects that every run has, at fixed numbers so that addresses can be part of
@@ -347,6 +348,18 @@ func (o *Observation) CallSite(depth int) int {
 	}
 	return int(o.m.code.pcs[o.m.frames[depth].ret/insnSize-1])
 }
+
+// Map returns the definition of the map that Place.Object numbers, nil for none.
+func (o *Observation) Map(n int32) *loader.Map {
+	if n < 0 || int(n) >= len(o.m.maps) {
+		return nil
+	}
+	return o.m.maps[n].def
+}
+
+// PacketData returns the offset of data in the packet's object, whose first byte is
+// that of the metadata.
+func (o *Observation) PacketData() int64 { return int64(o.m.ctx.data - o.m.ctx.meta) }
 
 // PacketSize returns the bytes between data and data_end.
 func (o *Observation) PacketSize() int { return o.m.ctx.linear() }

@@ -32,6 +32,7 @@
 //	; strict-alignment
 //	; sleepable
 //	; map NAME TYPE key=4 value=8 entries=16 flags=0x80 inner=NAME frozen data=HEX
+//	                              spin_lock=0 or timer=8: a special field of the value, at this offset
 //	; expect safe                 or reject; required
 //	; linux reject "REGEXP"       what Linux 6.18 does, and its message
 //	; because TEXT                why Linux is wrong, where it differs

@@ -266,10 +266,27 @@ func mapSpec(m *loader.Map) (*ebpf.MapSpec, error) {
 	if !ok {
 		return nil, errors.New("unknown map type " + m.Type)
 	}
-	return &ebpf.MapSpec{
+	spec := &ebpf.MapSpec{
 		Name: "corpus", Type: ebpf.MapType(t.ID), KeySize: m.KeySize, ValueSize: m.ValueSize,
 		MaxEntries: m.MaxEntries, Flags: m.Flags,
-	}, nil
+	}
+	if len(m.Fields) > 0 {
+		spec.Key, spec.Value = &btf.Int{Name: "int", Size: m.KeySize}, valueType(m)
+	}
+	return spec, nil
+}
+
+// valueType is a structure with the special fields of a map's values.
+func valueType(m *loader.Map) btf.Type {
+	word := &btf.Int{Name: "unsigned int", Size: 4}
+	st := &btf.Struct{Name: "value", Size: m.ValueSize}
+	for _, f := range m.Fields {
+		st.Members = append(st.Members, btf.Member{Name: f.Kind, Offset: btf.Bits(8 * f.Offset), Type: &btf.Struct{
+			Name: "bpf_" + f.Kind, Size: f.Size,
+			Members: []btf.Member{{Name: "opaque", Type: &btf.Array{Index: word, Type: word, Nelems: f.Size / 4}}},
+		}})
+	}
+	return st
 }
 
 func ebpfType(name string) (uint32, error) {

@@ -153,6 +153,9 @@ func message(s string) (*regexp.Regexp, error) {
 	return regexp.Compile(q)
 }
 
+// fieldSizes are the bytes of the special fields that a map's value may have.
+var fieldSizes = map[string]uint32{"spin_lock": 4, "timer": 16}
+
 // mapDef reads "NAME TYPE key=4 value=8 …".
 func (h *header) mapDef(s string) error {
 	f := strings.Fields(s)
@@ -189,6 +192,8 @@ func (h *header) mapDef(s string) error {
 			m.MaxEntries = uint32(v)
 		case "flags":
 			m.Flags = uint32(v)
+		case "spin_lock", "timer":
+			m.Fields = append(m.Fields, loader.MapField{Kind: key, Offset: uint32(v), Size: fieldSizes[key]})
 		default:
 			return fmt.Errorf("map: unknown option %q", key)
 		}

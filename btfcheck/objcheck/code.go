@@ -11,7 +11,7 @@ import (
 )
 
 // This file checks code as the object holds it: functions, relocations, calling
-// convention (rules E4 to E12, E21, E22, E32).
+// convention (rules E4 to E12, E21, E22, E31).
 
 // function is the code under a symbol; start and end in bytes.
 type function struct {
@@ -216,7 +216,7 @@ func (c *checker) target(s *loader.Section, pc, at uint64, sym *loader.Symbol, c
 		case declared:
 			c.add(E10, at, 0, "section %s, slot %d calls %s, which is declared as a variable", s.Name, pc, sym.Name)
 		case sym.Bind != loader.BindWeak || call:
-			c.add(E34, at, 0, "section %s, slot %d refers to %s, which nothing here defines: link the objects first", s.Name, pc, sym.Name)
+			c.add(E33, at, 0, "section %s, slot %d refers to %s, which nothing here defines: link the objects first", s.Name, pc, sym.Name)
 		}
 	case sym.Section >= len(c.f.Sections):
 		c.add(E10, at, 0, "section %s, slot %d refers to %s in reserved section %#x", s.Name, pc, sym.Name, sym.Section)
@@ -280,7 +280,7 @@ func isLegacyMaps(name string) bool {
 	return name == "maps" || strings.HasPrefix(name, "maps/") || strings.HasSuffix(name, "/maps")
 }
 
-// accessStrings applies E32 to the records themselves.
+// accessStrings applies E31 to the records themselves.
 func (c *checker) accessStrings() {
 	for _, sec := range c.ext.Sections {
 		s := c.f.Section(sec.Name)
@@ -294,9 +294,9 @@ func (c *checker) accessStrings() {
 			}
 			insns, _ := isa.Decode(s.Data[at:min(at+16, s.Size)], c.f.BigEndian)
 			if err := c.spec.CheckAccess(r.Type, r.Access, r.Kind); err != nil {
-				c.add(E32, s.Offset+at, r.Type, "section %s, slot %d: CO-RE: %v", sec.Name, r.Insn, err)
+				c.add(E31, s.Offset+at, r.Type, "section %s, slot %d: CO-RE: %v", sec.Name, r.Insn, err)
 			} else if len(insns) == 0 || !patchable(insns[0]) {
-				c.add(E32, s.Offset+at, r.Type, "section %s, slot %d: CO-RE cannot patch this instruction", sec.Name, r.Insn)
+				c.add(E31, s.Offset+at, r.Type, "section %s, slot %d: CO-RE cannot patch this instruction", sec.Name, r.Insn)
 			}
 		}
 	}

@@ -2,7 +2,7 @@ package objcheck
 
 import "github.com/bpfcheck/bpfcheck/loader"
 
-// This file reports what became of CO-RE relocations on the target (E32, E33).
+// This file reports what became of CO-RE relocations on the target (E31, E32).
 
 // relocations lists the sites, and reports those that are wrong.
 func (c *checker) relocations() {
@@ -24,10 +24,10 @@ func (c *checker) relocations() {
 			r.New = 0
 			r.Guarded = c.guarded(s, reached)
 			if !r.Guarded {
-				c.add(E33, offset, 0, "section %s, slot %d: %s of %s: %s, and nothing keeps the program from getting there", s.Section, s.Slot, s.Kind, subject(s), s.Why)
+				c.add(E32, offset, 0, "section %s, slot %d: %s of %s: %s, and nothing keeps the program from getting there", s.Section, s.Slot, s.Kind, subject(s), s.Why)
 			}
 		default:
-			c.add(E32, offset, 0, "section %s, slot %d of %s %s", s.Section, s.Slot, s.Func, s.Why)
+			c.add(E31, offset, 0, "section %s, slot %d of %s %s", s.Section, s.Slot, s.Func, s.Why)
 		}
 		c.r.Relocations = append(c.r.Relocations, r)
 	}

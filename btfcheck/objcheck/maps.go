@@ -9,7 +9,7 @@ import (
 	"github.com/bpfcheck/bpfcheck/loader"
 )
 
-// This file holds map definitions against what each map type takes (E24 to E31, E34).
+// This file holds map definitions against what each map type takes (E24 to E30, E33).
 // The rows are what Linux 6.18 accepts of MAP_CREATE; older kernels take no more,
 // except for flags that did not exist.
 
@@ -132,11 +132,11 @@ var fieldMaps = map[string][]string{
 
 var kptrMaps = []string{"hash", "percpu_hash", "lru_hash", "lru_percpu_hash", "array", "percpu_array", "sk_storage", "inode_storage", "task_storage", "cgrp_storage"}
 
-// maps applies E24 to E31.
+// maps applies E24 to E30.
 func (c *checker) maps() {
 	for i := range c.f.Sections {
 		if s := &c.f.Sections[i]; isLegacyMaps(s.Name) && s.Size > 0 && !s.Exec() {
-			c.add(E29, s.Offset, 0, "section %s holds definitions that libbpf 1.0 and later refuse", s.Name)
+			c.add(E28, s.Offset, 0, "section %s holds definitions that libbpf 1.0 and later refuse", s.Name)
 		}
 	}
 	if c.obj == nil {
@@ -150,10 +150,10 @@ func (c *checker) maps() {
 	}
 	for _, note := range c.obj.Notes {
 		if name, why, ok := strings.Cut(strings.TrimPrefix(note, "map "), ": "); ok && strings.HasPrefix(note, "map ") {
-			rule := E30
+			rule := E29
 			switch {
 			case strings.HasPrefix(why, "unknown member"):
-				rule = E29
+				rule = E28
 			case strings.HasPrefix(why, "the definition of its inner maps"):
 				continue // mapShape says so
 			}
@@ -162,7 +162,7 @@ func (c *checker) maps() {
 	}
 	for _, p := range c.obj.Programs {
 		if len(p.Maps) > maxMaps {
-			c.add(E31, 0, 0, "program %s refers to %d maps; kernels take %d", p.Name, len(p.Maps), maxMaps)
+			c.add(E30, 0, 0, "program %s refers to %d maps; kernels take %d", p.Name, len(p.Maps), maxMaps)
 		}
 	}
 }
@@ -193,32 +193,32 @@ func (c *checker) mapShape(m *loader.Map, at uint64, inner bool) {
 	}
 	id := btfcheck.TypeID(m.ValueTypeID)
 	if why := sh.key.reject(m.KeySize, 0); why != "" {
-		c.add(E25, at, btfcheck.TypeID(m.KeyTypeID), "map %s: %s of a %s %s", m.Name, plural(m.KeySize, "byte")+" of key", m.Type, why)
+		c.add(E25, at, btfcheck.TypeID(m.KeyTypeID), "map %s: %s of %s %s", m.Name, plural(m.KeySize, "byte")+" of key", m.Type, why)
 	}
 	if why := sh.value.reject(m.ValueSize, sh.step); why != "" && m.Type != "struct_ops" {
 		rule := E25
 		if m.ValueSize == 0 {
-			rule, why = E34, why+", or be set by the program that loads it"
+			rule, why = E33, why+", or be set by the program that loads it"
 		}
-		c.add(rule, at, id, "map %s: %s of a %s %s", m.Name, plural(m.ValueSize, "byte")+" of value", m.Type, why)
+		c.add(rule, at, id, "map %s: %s of %s %s", m.Name, plural(m.ValueSize, "byte")+" of value", m.Type, why)
 	}
 	if why := sh.entries.reject(m.MaxEntries); why != "" && !inner {
 		rule := E25
 		if m.MaxEntries == 0 {
-			rule, why = E34, why+", or be set by the program that loads it"
+			rule, why = E33, why+", or be set by the program that loads it"
 		}
 		c.add(rule, at, 0, "map %s: %s %s", m.Name, plural(m.MaxEntries, "entry"), why)
 	}
 	if sh.types && (m.KeyTypeID == 0 || m.ValueTypeID == 0) {
-		c.add(E23, at, 0, "map %s: a %s needs types for key and value: define it in .maps and compile with -g", m.Name, m.Type)
+		c.add(E23, at, 0, "map %s: type %s needs types for key and value: define it in .maps and compile with -g", m.Name, m.Type)
 	}
 	c.mapFlags(m, sh, at)
 	if mt.InnerMap && m.Inner == nil {
-		c.add(E34, at, 0, "map %s does not say what its inner maps are; the program that loads it has to", m.Name)
+		c.add(E33, at, 0, "map %s does not say what its inner maps are; the program that loads it has to", m.Name)
 	}
 	for _, f := range m.Fields {
 		if !fieldAllowed(f.Kind, m.Type) {
-			c.add(E28, at, id, "map %s: a %s has no place in values of a %s", m.Name, f.Kind, m.Type)
+			c.add(E27, at, id, "map %s: %s has no place in values of type %s", m.Name, f.Kind, m.Type)
 		}
 	}
 }
@@ -228,9 +228,9 @@ func (c *checker) mapFlags(m *loader.Map, sh shape, at uint64) {
 	const programs, users = progRO | progWO, userRO | userWO
 	switch {
 	case m.Flags&^sh.flags != 0:
-		c.add(E26, at, 0, "map %s: a %s does not take the flags %s", m.Name, m.Type, flagList(m.Flags&^sh.flags))
+		c.add(E26, at, 0, "map %s: type %s does not take the flags %s", m.Name, m.Type, flagList(m.Flags&^sh.flags))
 	case m.Flags&sh.must != sh.must:
-		c.add(E26, at, 0, "map %s: a %s needs the flag %s", m.Name, m.Type, flagList(sh.must))
+		c.add(E26, at, 0, "map %s: type %s needs the flag %s", m.Name, m.Type, flagList(sh.must))
 	case m.Flags&programs == programs, m.Flags&users == users:
 		c.add(E26, at, 0, "map %s: it is both read-only and write-only", m.Name)
 	}

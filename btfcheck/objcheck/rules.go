@@ -35,16 +35,15 @@ var (
 	E24 = Rule{"E24", "maps are of a type that the target has", false}
 	E25 = Rule{"E25", "keys, values and entries fit the map type", false}
 	E26 = Rule{"E26", "map flags fit the map type", false}
-	E27 = Rule{"E27", "maps of maps say what they hold", false}
-	E28 = Rule{"E28", "special fields stand in maps that support them", false}
-	E29 = Rule{"E29", "maps are defined in .maps, with types", true}
-	E30 = Rule{"E30", "map definitions can be read", false}
-	E31 = Rule{"E31", "a program refers to at most 64 maps", false}
-	E32 = Rule{"E32", "CO-RE records name a part of a type and an instruction that can be patched", false}
-	E33 = Rule{"E33", "CO-RE sites that the target cannot answer are guarded", false}
-	E34 = Rule{"E34", "the object is complete: nothing is left to link or to fill in", true}
+	E27 = Rule{"E27", "special fields stand in maps that support them", false}
+	E28 = Rule{"E28", "maps are defined in .maps, with types", true}
+	E29 = Rule{"E29", "map definitions can be read", false}
+	E30 = Rule{"E30", "a program refers to at most 64 maps", false}
+	E31 = Rule{"E31", "CO-RE records name a part of a type and an instruction that can be patched", false}
+	E32 = Rule{"E32", "CO-RE sites that the target cannot answer are guarded", false}
+	E33 = Rule{"E33", "the object is complete: nothing is left to link or to fill in", true}
 )
 
 // Rules lists all rules in order.
 var Rules = []Rule{E1, E2, E3, E4, E5, E6, E7, E8, E9, E10, E11, E12, E13, E14, E15, E16, E17, E18, E19, E20, E21, E22, E23,
-	E24, E25, E26, E27, E28, E29, E30, E31, E32, E33, E34}
+	E24, E25, E26, E27, E28, E29, E30, E31, E32, E33}

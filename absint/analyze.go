@@ -188,6 +188,7 @@ func (a *analysis) prepare(c Config) bool {
 		return false
 	}
 	a.tables()
+	a.checkSleeping()
 	a.layout(c)
 	return len(a.led.open) == 0
 }

@@ -338,8 +338,10 @@ func attachID(p *loader.Program) (uint32, error) {
 		id, err := spec.TypeID(td)
 		return uint32(id), err
 	}
+	const lsm, iterator = 27, 28
+	name := map[uint32]string{lsm: "bpf_lsm_", iterator: "bpf_iter_"}[p.Attach] + p.AttachTo
 	var fn *btf.Func
-	if err := spec.TypeByName(p.AttachTo, &fn); err != nil {
+	if err := spec.TypeByName(name, &fn); err != nil {
 		return 0, err
 	}
 	id, err := spec.TypeID(fn)

@@ -81,7 +81,7 @@ func (c *checker) prototypes(index int) {
 	if c.spec == nil || c.ext == nil {
 		return
 	}
-	recs, _ := c.ext.Section(s.Name)
+	recs := c.index.records[s.Name]
 	typed := map[uint64]bool{}
 	for _, r := range recs.Funcs {
 		typed[uint64(r.Insn)*8] = true
@@ -210,7 +210,7 @@ func (c *checker) target(s *loader.Section, pc, at uint64, sym *loader.Symbol, c
 	case sym.Section == loader.SectionCommon:
 		c.add(E10, at, 0, "section %s, slot %d refers to common symbol %s: initialise it, or compile with -fno-common", s.Name, pc, sym.Name)
 	case sym.Section == loader.SectionUndef:
-		kind, declared := c.extern(sym.Name)
+		kind, declared := c.index.externs[sym.Name]
 		switch {
 		case declared && (!call || kind == btfcheck.KindFunc):
 		case declared:
@@ -234,18 +234,6 @@ func (c *checker) starts(sec int, at uint64) bool {
 	}
 	_, ok := slices.BinarySearchFunc(c.funcs[sec], at, func(f function, at uint64) int { return cmp.Compare(f.start, at) })
 	return ok
-}
-
-// extern finds a symbol among the declarations in .ksyms and .kconfig.
-func (c *checker) extern(name string) (kind btfcheck.Kind, ok bool) {
-	for _, sec := range []string{".ksyms", ".kconfig"} {
-		for _, t := range c.datasec(sec) {
-			if t.Name() == name {
-				return t.Kind, true
-			}
-		}
-	}
-	return 0, false
 }
 
 // dataRelocs applies E12: loaders relocate .maps and .struct_ops, and no variables.
@@ -283,7 +271,7 @@ func isLegacyMaps(name string) bool {
 // accessStrings applies E31 to the records themselves.
 func (c *checker) accessStrings() {
 	for _, sec := range c.ext.Sections {
-		s := c.f.Section(sec.Name)
+		s := c.index.sections[sec.Name]
 		if s == nil || !s.Exec() {
 			continue
 		}

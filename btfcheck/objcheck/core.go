@@ -15,7 +15,7 @@ func (c *checker) relocations() {
 		r := Relocation{Section: s.Section, Insn: s.Slot, Func: s.Func, Kind: s.Kind, Type: s.Type, Field: s.Field,
 			Outcome: s.Outcome.String(), Old: s.Old, New: s.New, Why: s.Why}
 		offset := uint64(s.Slot) * 8
-		if sec := c.f.Section(s.Section); sec != nil {
+		if sec := c.index.sections[s.Section]; sec != nil {
 			offset += sec.Offset
 		}
 		switch s.Outcome {

@@ -143,9 +143,9 @@ func (c *checker) maps() {
 		return
 	}
 	for _, m := range c.obj.Maps {
-		c.mapShape(m, c.mapOffset(m.Name), false)
+		c.mapShape(m, c.index.maps[m.Name], false)
 		if m.Inner != nil {
-			c.mapShape(m.Inner, c.mapOffset(m.Name), true)
+			c.mapShape(m.Inner, c.index.maps[m.Name], true)
 		}
 	}
 	for _, note := range c.obj.Notes {
@@ -157,7 +157,7 @@ func (c *checker) maps() {
 			case strings.HasPrefix(why, "the definition of its inner maps"):
 				continue // mapShape says so
 			}
-			c.add(rule, c.mapOffset(name), 0, "%s", note)
+			c.add(rule, c.index.maps[name], 0, "%s", note)
 		}
 	}
 	for _, p := range c.obj.Programs {
@@ -168,20 +168,6 @@ func (c *checker) maps() {
 }
 
 const maxMaps = 64
-
-// mapOffset is where a map is defined, in the file.
-func (c *checker) mapOffset(name string) uint64 {
-	for i := range c.f.Symbols {
-		s := &c.f.Symbols[i]
-		if s.Name == name && s.Section > 0 && s.Section < len(c.f.Sections) && !c.f.Sections[s.Section].Exec() {
-			return c.f.Sections[s.Section].Offset + min(s.Value, c.f.Sections[s.Section].Size)
-		}
-	}
-	if s := c.f.Section(name); s != nil { // global data
-		return s.Offset
-	}
-	return 0
-}
 
 // mapShape holds one definition against its type.
 func (c *checker) mapShape(m *loader.Map, at uint64, inner bool) {

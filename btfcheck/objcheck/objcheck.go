@@ -206,6 +206,46 @@ type checker struct {
 	ext   *btfcheck.Ext
 	obj   *loader.Object
 	funcs [][]function // by section
+	index index
+}
+
+// index finds parts by name. Objects may have 65,000 sections and a million symbols,
+// so that nothing is searched for each of them.
+type index struct {
+	sections map[string]*loader.Section // the first of a name
+	symbols  map[int][]*loader.Symbol   // by section
+	records  map[string]btfcheck.ExtSection
+	externs  map[string]btfcheck.Kind
+	maps     map[string]uint64    // where they are defined, in the file
+	code     map[[2]string]uint64 // where functions start, by section and name
+}
+
+// makeIndex indexes what the ELF file has.
+func (c *checker) makeIndex() {
+	c.index = index{sections: map[string]*loader.Section{}, symbols: map[int][]*loader.Symbol{}, maps: map[string]uint64{}, code: map[[2]string]uint64{}}
+	for i := range c.f.Sections {
+		s := &c.f.Sections[i]
+		if _, ok := c.index.sections[s.Name]; !ok && i > 0 {
+			c.index.sections[s.Name] = s
+		}
+		if isData(s.Name) {
+			c.index.maps[s.Name] = s.Offset
+		}
+	}
+	for i := range c.f.Symbols {
+		sym := &c.f.Symbols[i]
+		if sym.Section <= 0 || sym.Section >= len(c.f.Sections) {
+			continue
+		}
+		s := &c.f.Sections[sym.Section]
+		c.index.symbols[sym.Section] = append(c.index.symbols[sym.Section], sym)
+		at := s.Offset + min(sym.Value, s.Size)
+		if s.Exec() {
+			c.index.code[[2]string{s.Name, sym.Name}] = at
+		} else if sym.Name != "" {
+			c.index.maps[sym.Name] = at
+		}
+	}
 }
 
 // add reports a broken E rule, if the mode asks for it.
@@ -231,8 +271,10 @@ func (c *checker) object(name string, b []byte) {
 		s := &f.Sections[i].Relocs
 		slices.SortStableFunc(*s, func(a, b loader.ELFReloc) int { return cmp.Compare(a.Offset, b.Offset) })
 	}
+	c.makeIndex()
 	c.findFunctions()
 	c.typeSections()
+	c.indexTypes()
 	if objs, err := loader.LoadBytes(name, b, loader.Options{Target: c.o.Target, KernelBTF: c.o.Against}); err == nil {
 		c.obj = objs[0]
 	} else if len(c.r.Diagnostics) == 0 {
@@ -240,6 +282,21 @@ func (c *checker) object(name string, b []byte) {
 	}
 	for _, pass := range []func(){c.functions, c.codeRelocs, c.dataRelocs, c.licence, c.data, c.features, c.names, c.maps, c.relocations} {
 		pass()
+	}
+}
+
+// indexTypes indexes what the types and the records about code have.
+func (c *checker) indexTypes() {
+	c.index.records, c.index.externs = map[string]btfcheck.ExtSection{}, map[string]btfcheck.Kind{}
+	if c.ext != nil {
+		for _, s := range c.ext.Sections {
+			c.index.records[s.Name] = s
+		}
+	}
+	for _, sec := range []string{".kconfig", ".ksyms"} {
+		for _, t := range c.datasec(sec) {
+			c.index.externs[t.Name()] = t.Kind
+		}
 	}
 }
 
@@ -286,7 +343,7 @@ func (c *checker) typeSections() {
 	}
 	c.ext = e
 	for _, d := range e.Check(func(name string) (uint32, bool) {
-		s := c.f.Section(name)
+		s := c.index.sections[name]
 		if s == nil || !s.Exec() {
 			return 0, false
 		}

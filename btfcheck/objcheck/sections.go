@@ -75,27 +75,19 @@ func (c *checker) needsGPL(p *loader.Program) string {
 
 // codeOffset is where a program starts in the file.
 func (c *checker) codeOffset(p *loader.Program) uint64 {
-	for i := range c.funcs {
-		for _, f := range c.funcs[i] {
-			if f.sym.Name == p.Name && c.f.Sections[i].Name == p.Section {
-				return c.f.Sections[i].Offset + min(f.start, c.f.Sections[i].Size)
-			}
-		}
-	}
-	return 0
+	return c.index.code[[2]string{p.Section, p.Name}]
 }
 
 // data applies E17 to E19.
 func (c *checker) data() {
 	for i := range c.f.Sections {
 		s := &c.f.Sections[i]
-		if !isData(s.Name) || s.Exec() {
+		if !isData(s.Name) || s.Exec() || c.index.sections[s.Name] != s {
 			continue
 		}
 		sizes := map[string]uint64{}
-		for j := range c.f.Symbols {
-			sym := &c.f.Symbols[j]
-			if sym.Section != i || sym.Type != loader.SymObject {
+		for _, sym := range c.index.symbols[i] {
+			if sym.Type != loader.SymObject {
 				continue
 			}
 			sizes[sym.Name] = sym.Size

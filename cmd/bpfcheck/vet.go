@@ -23,8 +23,8 @@ Runs "go vet" with bpfcheck as its tool on Go packages (default: the one in this
 The objects that a package embeds with //go:embed, by hand or through bpf2go, are verified
 and the Go code around them is held against their types. docs/VET.md has examples.
 
-Exit status: 0 nothing was found, 1 something was, 2 wrong usage or packages that do not
-build.`,
+Exit status: that of go vet: 0 nothing was found (with --json always), 1 something was, or
+a package does not build; 2 wrong usage.`,
 	new: func() command { return &vetCommand{} },
 }
 

@@ -80,6 +80,9 @@ type analysis struct {
 
 	// args are the arguments of a context typed by BTF.
 	args []argument
+	// exitRange bounds the program's result; noResult: it has none.
+	exitRange platform.ExitRange
+	noResult  bool
 	// depths are the bytes of stack each function uses, by function.
 	depths []int
 

@@ -281,14 +281,19 @@ func (a *analysis) tables() {
 	}
 	a.class = make([]Kind, len(a.insns))
 	a.strings = []callString{{parent: -1, site: -1}}
+	a.exitRange = a.ctx.Exit()
 	if a.pt.BTFContext {
-		args, missing, absent := btfContext(a.prog, a.types)
-		if absent {
-			a.refuted(0, TracingArgs.String(), Policy, missing)
-		} else if missing != "" {
-			a.giveUp(0, "%s", missing)
+		to := btfTarget(a.prog, a.types, a.exitRange)
+		if to.absent {
+			rule := TracingArgs
+			if a.pt.Name == "struct_ops" {
+				rule = StructOps
+			}
+			a.refuted(0, rule.String(), Policy, to.missing)
+		} else if to.missing != "" {
+			a.giveUp(0, "%s", to.missing)
 		}
-		a.args = args
+		a.args, a.exitRange, a.noResult = to.args, to.exit, to.noResult
 	}
 }
 

@@ -29,48 +29,152 @@ type argument struct {
 	kind  btfcheck.ArgKind
 	typ   btfcheck.TypeID
 	maybe bool // may be null
-	isRet bool
+	// trusted: the kernel vouches for the pointer while the program runs.
+	trusted bool
 }
 
-// btfContext finds the arguments that a program typed by BTF gets (V26, V39). It
-// returns what is missing for it; absent says that the kernel has no such target.
-func btfContext(p *loader.Program, t Types) (args []argument, missing string, absent bool) {
+// target is what a program typed by BTF is attached to.
+type target struct {
+	args []argument
+	exit platform.ExitRange
+	// missing says what is not known of it; absent that the kernel has no such target.
+	missing string
+	absent  bool
+	// noResult: R0 need not be set at the end.
+	noResult bool
+}
+
+// btfTarget finds what a program typed by BTF is attached to (V26, V39).
+func btfTarget(p *loader.Program, t Types, exit platform.ExitRange) target {
 	if t == nil {
-		return nil, "the kernel's types are needed for this program type: give a BTF", false
+		return target{missing: "the kernel's types are needed for this program type: give a BTF"}
+	}
+	switch p.Type {
+	case "struct_ops":
+		return structOps(p, t, exit)
+	case "ext":
+		return target{missing: "programs of type ext: the program that it replaces a function of is not at hand"}
 	}
 	var proto btfcheck.Proto
 	var err error
-	withResult := false
+	trusted, withResult := false, false
 	switch p.Attach {
 	case attachRawTP:
 		proto, err = t.Tracepoint(p.AttachTo)
+		trusted = true
 	case attachIter:
 		proto, err = t.Iterator(p.AttachTo)
+		trusted = true
 	case attachLSM:
 		proto, err = t.Func("bpf_lsm_" + p.AttachTo)
+		trusted, exit = !untrustedHooks[p.AttachTo], lsmExit(p, proto, exit)
+		if disabledHooks[p.AttachTo] {
+			return target{missing: fmt.Sprintf("programs may not be attached to the LSM hook %q", p.AttachTo), absent: true}
+		}
 	case attachFexit, attachModifyReturn:
 		proto, err = t.Func(p.AttachTo)
 		withResult = true
 	case attachFentry:
 		proto, err = t.Func(p.AttachTo)
 	default:
-		return nil, fmt.Sprintf("programs of type %s with attach type %d", p.Type, p.Attach), false
+		return target{missing: fmt.Sprintf("programs of type %s with attach type %d", p.Type, p.Attach)}
 	}
 	if err != nil {
-		return nil, fmt.Sprintf("the kernel's types have no %q to attach to: %v", p.AttachTo, err), true
+		return target{missing: fmt.Sprintf("the kernel's types have no %q to attach to: %v", p.AttachTo, err), absent: true}
 	}
-	for i, prm := range proto.Params {
-		kind, target, _ := t.Arg(prm.Type)
-		arg := argument{name: prm.Name, kind: kind, typ: target.ID}
+	to := target{args: arguments(t, proto, trusted), exit: exit}
+	for i := range to.args {
 		// Iterators hand over the element as null at the end.
-		arg.maybe = p.Attach == attachIter && i > 0 || strings.HasSuffix(prm.Name, "__nullable")
-		args = append(args, arg)
+		to.args[i].maybe = to.args[i].maybe || p.Attach == attachIter && i > 0
 	}
 	if withResult {
-		kind, target, _ := t.Arg(proto.Return)
-		args = append(args, argument{name: "return value", kind: kind, typ: target.ID, isRet: true})
+		kind, of, _ := t.Arg(proto.Return)
+		to.args = append(to.args, argument{name: "return value", kind: kind, typ: of.ID})
 	}
-	return args, "", false
+	return to
+}
+
+// arguments lists the parameters of a prototype.
+func arguments(t Types, proto btfcheck.Proto, trusted bool) (args []argument) {
+	for _, prm := range proto.Params {
+		kind, of, _ := t.Arg(prm.Type)
+		args = append(args, argument{
+			name: prm.Name, kind: kind, typ: of.ID, trusted: trusted, maybe: strings.HasSuffix(prm.Name, "__nullable"),
+		})
+	}
+	return args
+}
+
+// disabledHooks are LSM hooks that no program may be attached to, untrustedHooks
+// those that hand over objects which are being made or freed.
+var (
+	disabledHooks = map[string]bool{
+		"vm_enough_memory": true, "inode_need_killpriv": true, "inode_getsecurity": true, "inode_listsecurity": true,
+		"inode_copy_up_xattr": true, "getselfattr": true, "getprocattr": true, "setprocattr": true, "key_getsecurity": true,
+		"audit_rule_match": true, "ismaclabel": true, "file_alloc_security": true,
+	}
+	untrustedHooks = map[string]bool{
+		"bpf_map_free": true, "bpf_prog_free": true, "file_alloc_security": true, "file_free_security": true,
+		"sk_alloc_security": true, "sk_free_security": true, "task_free": true,
+	}
+)
+
+// lsmExit bounds what an LSM program returns: the error numbers, or a truth value,
+// or anything where the hook has no result.
+func lsmExit(p *loader.Program, proto btfcheck.Proto, exit platform.ExitRange) platform.ExitRange {
+	switch {
+	case proto.Return == 0:
+		return platform.ExitRange{Any: true}
+	case p.AttachTo == "audit_rule_known" || p.AttachTo == "inode_xattr_skipcap":
+		return platform.ExitRange{Max: 1, Low32: true}
+	}
+	return exit
+}
+
+// structOps finds the member that a program of type struct_ops implements (V45):
+// AttachTo is "structure:member".
+func structOps(p *loader.Program, t Types, exit platform.ExitRange) target {
+	name, member, found := strings.Cut(p.AttachTo, ":")
+	if !found {
+		return target{missing: "programs of type struct_ops: no structure of the object names this one"}
+	}
+	_, registered := t.ByName(btfcheck.KindStruct, "bpf_struct_ops_"+name)
+	id, ok := t.ByName(btfcheck.KindStruct, name)
+	if !ok || !registered {
+		return target{missing: fmt.Sprintf("the kernel has no structure of operations %q that programs may implement", name), absent: true}
+	}
+	m, _, ok := t.FindMember(id, member)
+	if !ok {
+		return target{missing: fmt.Sprintf("struct %s has no member %q", name, member), absent: true}
+	}
+	proto, err := t.Proto(m.Type)
+	if err != nil {
+		return target{missing: fmt.Sprintf("member %q of struct %s is no function: %v", member, name, err), absent: true}
+	}
+	// The kernel marks arguments by the names that its own stub gives them.
+	if stub, err := t.Func(name + "__" + member); err == nil && len(stub.Params) == len(proto.Params) {
+		for i := range proto.Params {
+			proto.Params[i].Name = stub.Params[i].Name
+			if strings.HasSuffix(stub.Params[i].Name, "__ref") {
+				return target{missing: "programs of type struct_ops that are handed a reference"}
+			}
+		}
+	}
+	if ret, _, err := t.Resolve(proto.Return); err != nil || ret.Kind == btfcheck.KindPtr {
+		return target{missing: "programs of type struct_ops that return a pointer"}
+	}
+	to := target{args: arguments(t, proto, true), exit: exit}
+	if name == "tcp_congestion_ops" {
+		sock, _ := t.ByName(btfcheck.KindStruct, "sock")
+		tcp, ok := t.ByName(btfcheck.KindStruct, "tcp_sock")
+		for i := range to.args {
+			if a := &to.args[i]; ok && a.kind == btfcheck.ArgStruct && a.typ == sock {
+				a.typ = tcp // what every socket is that gets here
+			}
+		}
+	}
+	to.noResult = proto.Return == 0
+	return to
 }
 
 // btfArgument is an access to a context that is an array of typed arguments.
@@ -88,8 +192,8 @@ func (a *analysis) btfArgument(off int64, size int, write bool) (f platform.Fiel
 	case btfcheck.ArgScalar, btfcheck.ArgPointer:
 		return platform.Field{Name: arg.name, Kind: platform.Scalar}, "", 0
 	case btfcheck.ArgStruct:
-		a.loadedType, a.loadedTrust = int32(arg.typ), Untrusted
-		return platform.Field{Name: arg.name, Kind: platform.BTFPointer, Trusted: !arg.isRet, MaybeNull: arg.maybe}, "", 0
+		a.loadedType, a.loadedTrust = int32(arg.typ), Walked
+		return platform.Field{Name: arg.name, Kind: platform.BTFPointer, Trusted: arg.trusted, MaybeNull: arg.maybe}, "", 0
 	}
 	return f, fmt.Sprintf("argument %q is of a type that programs cannot read", arg.name), TracingArgs
 }

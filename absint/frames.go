@@ -114,12 +114,12 @@ func (a *analysis) exitProgram(s *State, pc int) {
 	}
 	a.lockedAt(s, pc, "the program ends")
 	a.leave(s, pc, "the program ends", References)
-	if !a.readable(s, pc, isa.R0) {
+	if a.noResult || !a.readable(s, pc, isa.R0) {
 		return
 	}
 	r0 := s.reg(isa.R0)
 	c := s.cells[r0]
-	exit := a.ctx.Exit()
+	exit := a.exitRange
 	switch {
 	case c.Kind == Poison:
 		a.led.suspend(pc)

@@ -49,6 +49,7 @@ const (
 	BTFPointers     Rule = 39
 	GlobalFuncs     Rule = 41
 	Sleeping        Rule = 44
+	StructOps       Rule = 45
 	Limits          Rule = 46
 )
 

@@ -188,7 +188,7 @@ func (a *analysis) maySleep(s *State, cs *callSite) bool {
 func (a *analysis) throw(s *State, pc int) bool {
 	ok := a.leave(s, pc, "bpf_throw ends the program", Exceptions)
 	r1 := s.reg(isa.R1)
-	exit := a.ctx.Exit()
+	exit := a.exitRange
 	if exit.Any {
 		return ok
 	}

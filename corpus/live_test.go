@@ -125,7 +125,10 @@ func loadLive(p *loader.Program) (log string, err error) {
 		attr.progFlags |= unix.BPF_F_STRICT_ALIGNMENT
 	}
 	if p.AttachTo != "" {
-		if attr.attachBTF, err = attachID(p); err != nil {
+		if attr.attachBTF, err = attachID(p); err == nil && p.Type == "struct_ops" {
+			attr.attachType, err = memberIndex(p)
+		}
+		if err != nil {
 			return "", &envError{err}
 		}
 	}
@@ -323,6 +326,25 @@ func resolveKfuncs(p *loader.Program, insns []isa.Instruction) error {
 	return nil
 }
 
+// memberIndex is which member of a structure p implements.
+func memberIndex(p *loader.Program) (uint32, error) {
+	spec, err := hostBTF()
+	if err != nil {
+		return 0, err
+	}
+	name, member, _ := strings.Cut(p.AttachTo, ":")
+	var st *btf.Struct
+	if err := spec.TypeByName(name, &st); err != nil {
+		return 0, err
+	}
+	for i, m := range st.Members {
+		if m.Name == member {
+			return uint32(i), nil
+		}
+	}
+	return 0, errors.New("no member " + p.AttachTo)
+}
+
 // attachID finds the BTF id of what p traces.
 func attachID(p *loader.Program) (uint32, error) {
 	spec, err := hostBTF()
@@ -336,6 +358,14 @@ func attachID(p *loader.Program) (uint32, error) {
 			return 0, err
 		}
 		id, err := spec.TypeID(td)
+		return uint32(id), err
+	}
+	if name, _, ok := strings.Cut(p.AttachTo, ":"); ok {
+		var st *btf.Struct
+		if err := spec.TypeByName(name, &st); err != nil {
+			return 0, err
+		}
+		id, err := spec.TypeID(st)
 		return uint32(id), err
 	}
 	const lsm, iterator = 27, 28

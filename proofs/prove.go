@@ -17,13 +17,8 @@ package proofs
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"go/types"
-	"reflect"
 	"time"
-
-	"golang.org/x/tools/go/ssa"
 
 	"github.com/bpfcheck/bpfcheck/proofs/ssaterm"
 	"github.com/bpfcheck/bpfcheck/smt"
@@ -82,91 +77,6 @@ func NewProver(ctx context.Context, src ssaterm.Source) (*Prover, error) {
 	return &Prover{p}, nil
 }
 
-// question is a theorem as terms.
-type question struct {
-	store   *term.Store
-	inputs  []ssaterm.Value // of the native function
-	outcome ssaterm.Tuple
-	panics  []ssaterm.Obligation
-}
-
-// The fields of theorem.Outcome.
-const (
-	given = iota
-	member
-	formed
-	sound
-)
-
-func (q *question) field(i int) term.Term { return q.outcome[i].(ssaterm.Scalar).T }
-
-// translate reads the theorem's function.
-func (p *Prover) translate(t Theorem) (*question, error) {
-	f, err := p.prog.Func(theoremPath, t.function)
-	if err != nil {
-		return nil, err
-	}
-	q := &question{store: term.NewStore()}
-	x := ssaterm.NewExecutor(q.store, p.prog)
-	summarise(x)
-	if q.inputs, err = t.arguments(x, f); err != nil {
-		return nil, err
-	}
-	r, err := x.Call(f, q.inputs...)
-	if err != nil {
-		return nil, err
-	}
-	var ok bool
-	if q.outcome, ok = r.(ssaterm.Tuple); !ok || len(q.outcome) <= sound {
-		return nil, errors.New("the theorem is no Outcome")
-	}
-	q.panics = x.Obligations()
-	return q, nil
-}
-
-// arguments makes the theorem's fixed arguments and variables for the others.
-func (t Theorem) arguments(x *ssaterm.Executor, f *ssa.Function) ([]ssaterm.Value, error) {
-	var list []ssaterm.Value
-	for _, p := range f.Params {
-		var v ssaterm.Value
-		var err error
-		switch named, _ := p.Type().(*types.Named); {
-		case named != nil && named.Obj().Name() == "Width":
-			v, err = x.Constant(t.Width)
-		case named != nil && (named.Obj().Name() == "ALUOp" || named.Obj().Name() == "Cond"):
-			v, err = x.Constant(t.code)
-		default:
-			v, err = x.Fresh(p.Name(), p.Type())
-		}
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, v)
-	}
-	return list, nil
-}
-
-// summarise replaces the search for thresholds, a loop over a slice of any length,
-// by what it promises: a number between its two arguments.
-func summarise(x *ssaterm.Executor) {
-	n := 0
-	contract := func(above bool) ssaterm.Summary {
-		return func(x *ssaterm.Executor, args []ssaterm.Value) (ssaterm.Value, error) {
-			st := x.Store()
-			from, limit := args[1].(ssaterm.Scalar).T, args[2].(ssaterm.Scalar).T
-			n++
-			r := st.Var(fmt.Sprintf("threshold%d", n), 64)
-			inside := st.And(st.Ule(from, r), st.Ule(r, limit))
-			if !above {
-				inside = st.And(st.Ule(limit, r), st.Ule(r, from))
-			}
-			return ssaterm.Scalar{T: st.Ite(inside, r, limit)}, nil
-		}
-	}
-	x.Summarise("(*"+module+"/domains.Thresholds).Above", contract(true))
-	x.Summarise("(*"+module+"/domains.Thresholds).Below", contract(false))
-}
-
 // goal is something to refute.
 type goal struct {
 	name string
@@ -189,33 +99,86 @@ func (q *question) goals() []goal {
 // Prove tries to prove a theorem. An error is about the source or the options.
 func (p *Prover) Prove(ctx context.Context, t Theorem, o Options) (Result, error) {
 	start := time.Now()
-	r := Result{Theorem: t, How: "direct"}
-	q, err := p.translate(t)
+	r := Result{Theorem: t}
+	how, err := p.attempt(ctx, t, o, &r)
+	r.Time = time.Since(start)
 	if err != nil {
 		return r, fmt.Errorf("%s: %w", t.Name(), err)
 	}
-	if t.Law == "widen" {
-		r.How = "direct, thresholds by contract"
+	if r.Verdict == Proved {
+		r.How = how
 	}
-	r.Verdict, r.Terms = Proved, q.store.Len()
-	for _, g := range q.goals() {
-		answer, m, why, err := q.refute(ctx, g, o, &r)
-		if err != nil {
-			return r, err
-		}
-		switch answer {
-		case smt.Sat:
-			r.Verdict, r.How, r.Why = Refuted, "", g.name
-			r.Example = q.example(t, m)
-		case smt.Unknown:
-			r.Verdict, r.How, r.Why = Unknown, "", fmt.Sprintf("%s: %v", g.name, why)
-		case smt.Unsat:
-			continue
-		}
-		break
-	}
-	r.Time = time.Since(start)
 	return r, nil
+}
+
+// attempt picks the way that is known to work for the law and the operation.
+func (p *Prover) attempt(ctx context.Context, t Theorem, o Options, r *Result) (how string, err error) {
+	switch {
+	case t.shifts():
+		return p.byCases(ctx, t, o, r)
+	case t.nonlinear():
+		return "lemmas of arithmetic", p.ask(ctx, t, variant{lemmas: true}, allGoals, o, r)
+	case t.Law == "widen":
+		return "direct; thresholds by contract", p.ask(ctx, t, variant{}, allGoals, o, r)
+	}
+	return "direct", p.ask(ctx, t, variant{}, allGoals, o, r)
+}
+
+// shifts reports whether the theorem is about a shift by a word.
+func (t Theorem) shifts() bool {
+	return t.Law == "alu" && (t.Op == "lsh" || t.Op == "rsh" || t.Op == "arsh")
+}
+
+// nonlinear reports whether the theorem multiplies or divides words.
+func (t Theorem) nonlinear() bool {
+	return t.Law == "alu" && (t.Op == "mul" || t.Op == "div" || t.Op == "sdiv" || t.Op == "mod" || t.Op == "smod")
+}
+
+// byCases proves soundness for each amount on its own.
+func (p *Prover) byCases(ctx context.Context, t Theorem, o Options, r *Result) (string, error) {
+	if err := p.ask(ctx, t, variant{}, []int{0, 1}, o, r); err != nil || r.Verdict != Proved {
+		return "", err
+	}
+	n := int(t.Width.Op)
+	for k := 0; k < n && r.Verdict == Proved; k++ {
+		if err := p.ask(ctx, t, variant{cases: true, amount: k}, []int{2}, o, r); err != nil {
+			return "", err
+		}
+	}
+	return fmt.Sprintf("%d cases of the amount", n), nil
+}
+
+var allGoals = []int{0, 1, 2}
+
+// ask tries some of the goals of a theorem, and makes it Proved if all are.
+func (p *Prover) ask(ctx context.Context, t Theorem, v variant, goals []int, o Options, r *Result) error {
+	q, err := p.translate(t, v)
+	if err != nil {
+		return err
+	}
+	r.Verdict, r.Terms = Proved, max(r.Terms, q.store.Len())
+	list := q.goals()
+	for _, n := range goals {
+		g := list[n]
+		answer, m, why, err := q.refute(ctx, g, o, r)
+		if err != nil {
+			return err
+		}
+		switch {
+		case answer == smt.Unsat:
+			continue
+		case answer == smt.Sat:
+			r.Verdict, r.Why = Refuted, g.name
+			r.Example = q.example(t, m)
+			if q.lemmas != nil && !r.Example.Confirmed { // of the lemmas, perhaps
+				r.Verdict, r.Why, r.Example = Unknown, g.name+": the lemmas are too weak", nil
+			}
+		default:
+			r.Verdict, r.Why = Unknown, fmt.Sprintf("%s: %v", g.name, why)
+		}
+		return nil
+	}
+	return nil
 }
 
 // refute asks whether a goal has a model.
@@ -240,40 +203,14 @@ func (q *question) refute(ctx context.Context, g goal, o Options, r *Result) (sm
 	for _, t := range g.all {
 		s.Assert(t)
 	}
+	if q.lemmas != nil {
+		for _, t := range q.lemmas.all() {
+			s.Assert(t)
+		}
+	}
 	answer := s.CheckSat(ctx)
 	if b, ok := s.(*smt.Builtin); ok {
 		r.Conflicts += b.Stats().Conflicts
 	}
 	return answer, s.Model(), s.Reason(), nil
-}
-
-// Counterexample is inputs for which a theorem does not hold.
-type Counterexample struct {
-	Inputs  []any // of the theorem's function, native
-	Outcome any   // what the terms say, native: an Outcome
-	// Confirmed says what running compiled code showed.
-	Confirmed bool
-	Program   string
-}
-
-// example reads a model, and runs the compiled theorem on it.
-func (q *question) example(t Theorem, m term.Model) *Counterexample {
-	e := q.store.NewEvaluator(m)
-	f := reflect.ValueOf(t.native)
-	c := &Counterexample{}
-	args := make([]reflect.Value, f.Type().NumIn())
-	for i := range args {
-		v := reflect.New(f.Type().In(i))
-		if err := ssaterm.Concrete(e, q.inputs[i], v.Interface()); err != nil {
-			return c
-		}
-		args[i] = v.Elem()
-		c.Inputs = append(c.Inputs, v.Elem().Interface())
-	}
-	out := reflect.New(f.Type().Out(0))
-	if err := ssaterm.Concrete(e, q.outcome, out.Interface()); err != nil {
-		return c
-	}
-	c.Outcome = out.Elem().Interface()
-	return c
 }

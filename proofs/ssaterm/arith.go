@@ -75,6 +75,10 @@ func (fr *frame) binary(s *state, i *ssa.BinOp) (Value, error) {
 		fr.oblige(s, st.Eq(b, st.Word(w, 0)), i.Pos(), "division by zero")
 		return Scalar{fr.x.divide(i.Op, signed, a, b)}, nil
 	}
+	if i.Op == token.MUL && w == 64 && !isConst(st, a) && !isConst(st, b) {
+		_, lo := fr.x.multiply(a, b)
+		return Scalar{lo}, nil
+	}
 	if t := arithmetic(st, i.Op, a, b); t != 0 {
 		return Scalar{t}, nil
 	}
@@ -147,6 +151,14 @@ func shift(st *term.Store, op token.Token, signed bool, a, n term.Term) term.Ter
 // smallest number by -1 wraps, as with the terms.
 func (x *Executor) divide(op token.Token, signed bool, a, b term.Term) term.Term {
 	st := x.store
+	if x.Arithmetic != nil && st.Width(a) == 64 && !isConst(st, b) {
+		if q, r := x.Arithmetic.Divide(signed, a, b); q != 0 {
+			if op == token.QUO {
+				return q
+			}
+			return r
+		}
+	}
 	switch {
 	case op == token.QUO && signed:
 		return st.SDiv(a, b)
@@ -179,4 +191,9 @@ func (fr *frame) convert(s *state, i *ssa.Convert) (Value, error) {
 		t = st.ZExt(to-from, t)
 	}
 	return Scalar{t}, nil
+}
+
+func isConst(st *term.Store, t term.Term) bool {
+	_, ok := st.Value(t)
+	return ok
 }

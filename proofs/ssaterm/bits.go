@@ -50,8 +50,13 @@ func (x *Executor) intrinsic(f *ssa.Function, args []Value) (v Value, ok bool, e
 // multiply returns both halves of a product of 64-bit words.
 func (x *Executor) multiply(a, b term.Term) (hi, lo term.Term) {
 	st := x.store
+	if x.Arithmetic != nil {
+		if hi, lo := x.Arithmetic.Product(a, b); lo != 0 {
+			return hi, lo
+		}
+	}
 	wide := st.Mul(st.ZExt(64, a), st.ZExt(64, b))
-	return st.Extract(127, 64, wide), st.Extract(63, 0, wide)
+	return st.Extract(127, 64, wide), st.Mul(a, b)
 }
 
 // length is the number of bits of x without leading zeros: halving finds each bit

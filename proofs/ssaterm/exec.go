@@ -32,8 +32,20 @@ type Obligation struct {
 // A Summary is used instead of a function's body.
 type Summary func(x *Executor, args []Value) (Value, error)
 
+// Arithmetic takes the place of the operators that are hard to decide: the caller
+// answers for what it returns. A result of 0 leaves the operator as it is.
+type Arithmetic interface {
+	// Product returns both halves of a product of 64-bit words.
+	Product(a, b term.Term) (hi, lo term.Term)
+	// Divide returns quotient and remainder of 64-bit words, the divisor not 0.
+	Divide(signed bool, a, b term.Term) (quotient, remainder term.Term)
+}
+
 // Executor runs functions of a program. It is not safe for concurrent use.
 type Executor struct {
+	// Arithmetic is used if it is not nil.
+	Arithmetic Arithmetic
+
 	store       *term.Store
 	prog        *Program
 	summaries   map[string]Summary

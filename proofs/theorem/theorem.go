@@ -24,6 +24,7 @@ type Outcome[E any] struct {
 	// have contained: for reports.
 	First, Second E
 	Word          uint64
+	Shown         domains.Word // the result of Word
 }
 
 // A subject is a domain and its well-formedness.
@@ -109,7 +110,7 @@ func show[E any, D subject[E]](d D, w isa.Width, a E, x uint64) Outcome[E] {
 	r := d.Word(w, a)
 	return Outcome[E]{
 		Given: d.formed(w, a), Member: word(w, x) && d.Contains(w, a, x),
-		Formed: r.Empty || formedWord(w, r), Sound: r.Contains(w, x), First: a, Word: x,
+		Formed: r.Empty || formedWord(w, r), Sound: r.Contains(w, x), First: a, Word: x, Shown: r,
 	}
 }
 

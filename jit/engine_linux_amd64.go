@@ -24,15 +24,18 @@ type unit struct {
 
 // engine serves one program and those that it calls.
 type engine struct {
+	feat  features
 	mu    sync.RWMutex
 	units map[*exec.Code]*unit
 }
 
-func newEngine() (exec.Engine, error) { return &engine{units: map[*exec.Code]*unit{}}, nil }
+func newEngine() (exec.Engine, error) {
+	return &engine{feat: features{bmi2: cpu.X86.HasBMI2}, units: map[*exec.Code]*unit{}}, nil
+}
 
 // Compile implements exec.Engine.
 func (e *engine) Compile(c *exec.Code) error {
-	out, err := compile(c, features{bmi2: cpu.X86.HasBMI2})
+	out, err := compile(c, e.feat)
 	if err != nil {
 		return err
 	}

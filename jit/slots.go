@@ -2,7 +2,6 @@ package jit
 
 import (
 	"cmp"
-	"math/bits"
 	"slices"
 
 	"github.com/bpfcheck/bpfcheck/exec"
@@ -296,5 +295,3 @@ func (k *compiler) checkUpdatable(fail label, extra int32) {
 	k.pop(s2)
 	k.jcc(ccAE, fail)
 }
-
-var _ = [1]int{}[bits.UintSize/64-1] // slices are of 64-bit words

@@ -1,0 +1,9 @@
+//go:build !(linux && amd64)
+
+package jit
+
+import "github.com/bpfcheck/bpfcheck/exec"
+
+const hasBMI2 = false
+
+func engineWith(features) exec.Engine { return nil }

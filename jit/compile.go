@@ -58,6 +58,7 @@ type output struct {
 	code    []byte
 	entry   []uint32 // offset in code of each internal instruction
 	pending []uint32 // steps before it that are not yet subtracted there
+	table   int      // where instructions end and offsets begin
 }
 
 // compiler translates one program in one pass.
@@ -329,6 +330,7 @@ func (k *compiler) emitExit() {
 func (k *compiler) emitTable() {
 	k.align(8)
 	k.bind(k.table)
+	k.out.table = len(k.buf)
 	base := int32(len(k.buf))
 	if slices.Contains(k.forms, exec.Exit) {
 		for _, e := range k.out.entry {

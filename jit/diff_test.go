@@ -2,6 +2,8 @@ package jit
 
 import (
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"testing"
 
 	"github.com/bpfcheck/bpfcheck/exec"
@@ -247,7 +249,10 @@ func TestDifferential(t *testing.T) {
 	if testing.Short() {
 		n = 1500
 	}
-	differential(t, 1, n)
+	if long, err := strconv.Atoi(os.Getenv("JIT_PROGRAMS")); err == nil {
+		n = long // four runs a program
+	}
+	differential(t, uint64(n), n)
 }
 
 // differential runs n programs from a seed.

@@ -2,8 +2,6 @@ package exec
 
 import (
 	"fmt"
-
-	"github.com/bpfcheck/bpfcheck/platform"
 )
 
 // Fault says how a run ended. The zero value is a run that ended well.
@@ -165,14 +163,4 @@ func (k Kind) dead() Fault {
 		return PacketBounds
 	}
 	return Reference
-}
-
-// hasLayout reports whether objects of kind v have a layout of their own, other
-// than what BTF says.
-func hasLayout(v platform.ValueKind) bool {
-	switch v {
-	case platform.SockCommon, platform.Sock, platform.TCPSock, platform.XDPSock, platform.FlowKeys:
-		return true
-	}
-	return false
 }

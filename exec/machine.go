@@ -80,7 +80,6 @@ type Machine struct {
 	clock     uint64
 	work      int64 // of helpers, see charge
 	timers    map[uint64]int
-	body      func(c *Code, entry int32) Fault
 }
 
 func newMachine(p *program) *Machine {

@@ -82,12 +82,6 @@ func (m *Memory) reset(n int, seed uint64) {
 	clear(m.children)
 }
 
-// set gives an object its bytes.
-func (m *Memory) set(id ID, data, r, w []byte) {
-	m.objects[id].data, m.objects[id].dead = data, false
-	m.regions[id] = Region{r, w}
-}
-
 // kill ends an object and what dies with it. Its number is never used again.
 func (m *Memory) kill(id ID) {
 	m.objects[id].dead, m.objects[id].owned = true, false

@@ -110,11 +110,10 @@ func ringQuery(m *Machine, a *[5]uint64) uint64 {
 
 // dynptr is a dynamic pointer: the object that it is into and the part of it.
 type dynptr struct {
-	addr     uint64 // of its first byte, 0 for the null dynptr
-	size     uint64
-	ring     ID // the record that has to be ended, 0 for memory
-	readOnly bool
-	cookie   uint64
+	addr   uint64 // of its first byte, 0 for the null dynptr
+	size   uint64
+	ring   ID // the record that has to be ended, 0 for memory
+	cookie uint64
 }
 
 // setDynptr constructs a dynptr in the 16 bytes of stack at an address. A cookie

@@ -1,0 +1,16 @@
+package bpfcheck
+
+import (
+	"testing"
+
+	"github.com/bpfcheck/bpfcheck/corpus"
+)
+
+// TestRuleTitles compares titles with those of docs/EXPECTATIONS.md.
+func TestRuleTitles(t *testing.T) {
+	for _, e := range corpus.Expectations {
+		if got := RuleTitle(e.Rule); got != e.Title {
+			t.Errorf("%s is %q here and %q in docs/EXPECTATIONS.md", e.Rule, got, e.Title)
+		}
+	}
+}

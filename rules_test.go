@@ -6,8 +6,8 @@ import (
 	"github.com/bpfcheck/bpfcheck/corpus"
 )
 
-// TestRuleTitles compares titles with those of docs/EXPECTATIONS.md.
-func TestRuleTitles(t *testing.T) {
+// TestTitlesAgree compares titles with those of docs/EXPECTATIONS.md.
+func TestTitlesAgree(t *testing.T) {
 	for _, e := range corpus.Expectations {
 		if got := RuleTitle(e.Rule); got != e.Title {
 			t.Errorf("%s is %q here and %q in docs/EXPECTATIONS.md", e.Rule, got, e.Title)

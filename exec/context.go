@@ -39,7 +39,6 @@ type contextState struct {
 const (
 	skbLen      = 0
 	skbProtocol = 16
-	skbIngress  = 36
 	skbIfindex  = 40
 	skbWireLen  = 160
 	xdpIngress  = 12
@@ -150,7 +149,6 @@ func (m *Machine) setUpPacket() {
 	case c.skb:
 		c.put32(skbProtocol, uint32(ethProtocol(c.room[c.mac:c.end])))
 		c.put32(skbIfindex, 1)
-		c.put32(skbIngress, 1)
 	case m.prog.kind.Name == "xdp":
 		c.put32(xdpIngress, 1)
 	}

@@ -267,7 +267,8 @@ func (g *gen) mischief() {
 	case 5: // a comparison of whatever is there
 		at := g.jump(pick[uint8](g, isa.ClassJMP32, isa.ClassJMP), pick(g, conds[:]...), r, g.n(10), 0)
 		g.leave(at, g.state)
-	default:
+	default: // stack that may not have been written
+		g.pure = false
 		g.load(g.dst(), 10, -8*(1+g.n(slots)), 4, false)
 	}
 }

@@ -130,7 +130,6 @@ type pkg struct {
 	objects map[string]*object // by path
 	said    map[string]bool    // findings about programs, which files share
 	bad     map[token.Pos]bool // declarations of types that have been reported
-	fields  map[*ast.StructType]*file
 }
 
 // file is a Go file. typed: it belongs to this build and has type information.

@@ -3,7 +3,6 @@ package vet
 import (
 	"bytes"
 	"encoding/binary"
-	"go/ast"
 	"go/token"
 	"io"
 	"io/fs"
@@ -149,14 +148,4 @@ func objectsOf(embeds []*embed) []*object {
 		}
 	}
 	return out
-}
-
-// fileOf returns the file that a node of this package is in.
-func (p *pkg) fileOf(n ast.Node) *file {
-	for _, f := range p.files {
-		if f.ast.FileStart <= n.Pos() && n.Pos() < f.ast.FileEnd {
-			return f
-		}
-	}
-	return nil
 }

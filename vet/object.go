@@ -82,24 +82,18 @@ func (p *pkg) read(path string) (*object, error) {
 	o := &object{name: filepath.Base(path), maps: map[string]*loader.Map{}, vars: map[string]variable{}}
 	o.report = objcheck.Bytes(o.name, b, objcheck.Options{Strict: p.strict, Target: c.Target()})
 	o.types = o.report.Types
-	for in, err := range c.LoadBytes(o.name, b) {
-		if err != nil {
-			if o.report.Valid { // otherwise it has been said better
-				o.err = err
-			}
-			continue
-		}
-		o.inputs = append(o.inputs, in)
-		o.programs = append(o.programs, in.Program.Name)
-		for _, m := range in.Program.Object.Maps {
-			o.maps[m.Name] = m
-		}
-	}
 	objs, err := loader.LoadBytes(o.name, b, loader.Options{Target: c.Target()})
-	if err == nil && len(objs) > 0 {
-		for _, m := range objs[0].Maps { // also of an object without programs
-			o.maps[m.Name] = m
+	if err != nil || len(objs) == 0 {
+		if o.report.Valid { // otherwise it has been said better
+			o.err = err
 		}
+		return o, nil
+	}
+	for _, m := range objs[0].Maps {
+		o.maps[m.Name] = m
+	}
+	if len(objs[0].Programs) > 0 { // there are objects of maps or of struct_ops alone
+		o.load(c, b)
 	}
 	if f, err := loader.ReadELF(o.name, b); err == nil {
 		o.big = f.BigEndian
@@ -107,6 +101,18 @@ func (p *pkg) read(path string) (*object, error) {
 	}
 	slices.Sort(o.programs)
 	return o, nil
+}
+
+// load makes the programs as they are to be verified, relocated for the kernel.
+func (o *object) load(c *bpfcheck.Checker, b []byte) {
+	for in, err := range c.LoadBytes(o.name, b) {
+		if err != nil {
+			o.err = err
+			continue
+		}
+		o.inputs = append(o.inputs, in)
+		o.programs = append(o.programs, in.Program.Name)
+	}
 }
 
 // variables lists the global variables of data sections, as loaders show them: those
@@ -173,7 +179,7 @@ func (p *pkg) verify(e *embed) {
 	}
 	p.said["verified "+e.path] = true
 	if o.err != nil {
-		p.report(e.pos, "object", "object %s: %v", o.name, o.err)
+		p.report(e.pos, "object", "object %s: %s", o.name, strings.TrimPrefix(o.err.Error(), o.name+": "))
 	}
 	for _, in := range o.inputs {
 		r := p.checker.Verify(in)

@@ -7,6 +7,7 @@ import (
 	"go/types"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/bpfcheck/bpfcheck/loader"
@@ -267,7 +268,7 @@ func (p *pkg) compare(arg ast.Expr, t types.Type, out bool, what string, size ui
 		if m.pos.IsValid() {
 			at = p.pass.Fset.Position(m.pos)
 		}
-		where = " (" + filepath.Base(at.Filename) + ":" + itoa(at.Line) + ")"
+		where = " (" + filepath.Base(at.Filename) + ":" + strconv.Itoa(at.Line) + ")"
 	}
 	p.report(arg.Pos(), "layout", "%s: Go type %s%s %s%s", what, types.TypeString(t, types.RelativeTo(p.pass.Pkg)), where, m.text, ref.describe())
 }
@@ -448,6 +449,7 @@ func (r *resolver) objectsAt(f *types.Var) ([]*object, error) {
 	return r.imported(r.p.pass.Fset.Position(f.Pos()).Filename)
 }
 
+// fileAt returns the file of this package that a position is in.
 func (p *pkg) fileAt(pos token.Pos) *file {
 	for _, f := range p.files {
 		if f.ast.FileStart <= pos && pos < f.ast.FileEnd {
@@ -455,17 +457,4 @@ func (p *pkg) fileAt(pos token.Pos) *file {
 		}
 	}
 	return nil
-}
-
-func itoa(n int) string {
-	if n == 0 {
-		return "0"
-	}
-	var b [20]byte
-	i := len(b)
-	for ; n > 0; n /= 10 {
-		i--
-		b[i] = byte('0' + n%10)
-	}
-	return string(b[i:])
 }

@@ -72,6 +72,16 @@ func (a *analysis) dynptrArg(s *State, pc int, callee string, i int, v domains.V
 	return d, ok
 }
 
+// dropSlices makes numbers of slices that may point into the running frame, whose
+// stack is about to become another's.
+func (s *State) dropSlices() {
+	for v := range s.cells[:s.active()] {
+		if c := &s.cells[v]; c.Kind == Mem && c.Range == int32(s.depth)+1 {
+			s.set(domains.Var(v), Cell{Kind: Scalar, Size: c.Size})
+		}
+	}
+}
+
 // checkDynptrArg checks a dynptr argument of a helper.
 func (a *analysis) checkDynptrArg(s *State, cs *callSite, i int, v domains.Var) bool {
 	flags := cs.h.Args[i].Flags

@@ -58,6 +58,7 @@ func (a *analysis) pushFrame(s *State, b cfg.BlockID, pc, fn int) {
 // clearFrame makes the running frame one that just started.
 func (a *analysis) clearFrame(s *State) {
 	s.written[s.depth] = [8]uint64{}
+	s.dropSlices()
 	base := s.depth * s.lay.stride
 	for v := base; v < base+s.lay.stride; v++ {
 		s.set(domains.Var(v), Cell{})
@@ -67,6 +68,7 @@ func (a *analysis) clearFrame(s *State) {
 
 // popFrame ends the running frame.
 func (a *analysis) popFrame(s *State) {
+	s.dropSlices()
 	base := s.depth * s.lay.stride
 	for v := base; v < base+s.lay.stride; v++ {
 		s.set(domains.Var(v), Cell{})

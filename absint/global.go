@@ -289,7 +289,10 @@ func (a *analysis) checkGlobalArg(s *State, pc, i int, v domains.Var, arg global
 		}
 		return true
 	case globalDynptr:
-		_, ok := a.dynptrArg(s, pc, "a global function", i, v, false)
+		d, ok := a.dynptrArg(s, pc, "a global function", i, v, false)
+		if ok && ofPacket(d.Region) {
+			s.changePacket() // it may write to it
+		}
 		return ok
 	case globalObject:
 		if c.Kind != BTFPtr || c.Region != arg.typ || c.Off != 0 || c.has(HasVar|Untrusted|Walked|RCU) || c.has(MaybeNull) && !arg.maybe {

@@ -2,6 +2,7 @@ package absint
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/bpfcheck/bpfcheck/btfcheck"
 	"github.com/bpfcheck/bpfcheck/domains"
@@ -58,7 +59,7 @@ func (a *analysis) checkKfuncNumber(s *State, kc *kfuncCall, i int, v domains.Va
 	if s.cells[v].Kind != Scalar {
 		return a.wrongKfuncArg(s, kc, i, "a number")
 	}
-	d := s.argWord(v)
+	d := s.number(domains.V(v))
 	if arg.exact {
 		k, ok := d.Const()
 		if !ok {
@@ -121,6 +122,9 @@ func (a *analysis) kfuncMemory(s *State, kc *kfuncCall, i int, v domains.Var, si
 		return true
 	}
 	frame, length := int(c.Region), sp.off.hi-sp.off.lo+sp.size
+	if shared || kc.k.args[i].optional {
+		kc.buffer = c.Region + 1
+	}
 	if shared {
 		s.share(frame, sp.off.lo, length)
 		return true
@@ -147,7 +151,6 @@ func (a *analysis) checkKfuncContext(s *State, kc *kfuncCall, i int, c Cell) boo
 	if c.Kind != CtxPtr || c.Off != 0 || c.has(HasVar) {
 		return a.wrongKfuncArg(s, kc, i, "the context as the program got it")
 	}
-	kc.ctx = c
 	return true
 }
 
@@ -171,7 +174,9 @@ func (a *analysis) checkKfuncStruct(s *State, kc *kfuncCall, i int, v domains.Va
 	switch {
 	case c.has(HasVar), c.Off < 0:
 		return a.wrongKfuncArg(s, kc, i, want+" at a constant offset")
-	case exact && (c.Off != 0 || id != arg.typ.ID), !a.types.Embeds(id, c.Off, arg.typ.ID):
+	case a.projects(id, c, arg.typ):
+	case exact && (c.Off != 0 || id != arg.typ.ID), !a.types.Embeds(id, c.Off, arg.typ.ID),
+		id != arg.typ.ID && (a.isAlias(id) || a.isAlias(arg.typ.ID)):
 		return a.wrongKfuncArg(s, kc, i, want)
 	}
 	owned := c.Ref != 0 && !c.has(Derived)
@@ -192,6 +197,20 @@ func (a *analysis) checkKfuncStruct(s *State, kc *kfuncCall, i int, v domains.Va
 		return a.wrongKfuncArg(s, kc, i, want+" that is known to exist")
 	}
 	return true
+}
+
+// projects reports whether a program hands over the kernel's structure behind the
+// context that the function wants.
+func (a *analysis) projects(id btfcheck.TypeID, c Cell, want btfcheck.Type) bool {
+	t, ok := a.types.Type(id)
+	return ok && c.Off == 0 && t.Name() != "" && kernelContexts[want.Name()] == t.Name()
+}
+
+// isAlias reports whether a structure is the same as another but for what may be
+// done with it, which its name says behind "___".
+func (a *analysis) isAlias(id btfcheck.TypeID) bool {
+	t, ok := a.types.Type(id)
+	return !ok || strings.Contains(t.Name(), "___")
 }
 
 // objectType returns the kernel's type of what c points to, if it has one.
@@ -234,6 +253,7 @@ func (a *analysis) checkKfuncDynptr(s *State, kc *kfuncCall, i int, v domains.Va
 	if ok && kc.dyn.Kind == NotInit {
 		kc.dyn = d
 	}
+	kc.packet = kc.packet || ok && ofPacket(d.Region)
 	if ok && name == "bpf_dynptr_slice_rdwr" && ofPacket(d.Region) && !a.pt.PacketWrite {
 		a.refuse(kc.pc, Dynptrs, fmt.Sprintf("programs of type %s may not write to the packet", a.pt.Name))
 		return false

@@ -21,7 +21,10 @@ type kfuncCall struct {
 	iter  Cell  // the iterator argument
 	size  int64 // the last exact size
 	fixed uint64
-	ctx   Cell
+	// packet: a dynptr argument describes the packet. buffer is one more than the frame
+	// of a buffer that a slice may point to, 0 for none.
+	packet bool
+	buffer int32
 }
 
 // callKfunc is the transfer of calls of kernel functions. It reports false if
@@ -51,7 +54,7 @@ func (a *analysis) callKfunc(s *State, pc int) bool {
 		return true
 	}
 	a.clobber(s)
-	if k.facts.Has(platform.KfuncMovesPacket) {
+	if k.facts.Has(platform.KfuncMovesPacket) || kc.packet && !leavesData[k.name] {
 		s.changePacket()
 	}
 	if k.facts.Has(platform.KfuncRelease) && !s.release(kc.ref) {
@@ -61,6 +64,13 @@ func (a *analysis) callKfunc(s *State, pc int) bool {
 	a.makeObject(s, kc)
 	a.kfuncResult(s, kc)
 	return a.unsupported == "" && k.name != "__bpf_trap"
+}
+
+// leavesData are the functions that get a dynptr and do not write what it describes.
+// Writing to a socket buffer may move it.
+var leavesData = map[string]bool{
+	"bpf_dynptr_adjust": true, "bpf_dynptr_clone": true, "bpf_dynptr_is_null": true, "bpf_dynptr_is_rdonly": true,
+	"bpf_dynptr_size": true, "bpf_dynptr_slice": true, "bpf_dynptr_slice_rdwr": true,
 }
 
 // lostKfunc accounts for a call that was not shown to be allowed: what it may have
@@ -165,7 +175,7 @@ func (a *analysis) kfuncPointee(s *State, kc *kfuncCall, ptr btfcheck.Type) (c C
 	k := kc.k
 	switch k.name {
 	case "bpf_dynptr_slice", "bpf_dynptr_slice_rdwr":
-		c = Cell{Kind: Mem, Region: int32(kc.size), Ref: kc.dyn.ID, Flags: Derived}
+		c = Cell{Kind: Mem, Region: int32(kc.size), Ref: kc.dyn.ID, Flags: Derived, Range: kc.buffer}
 		if k.name == "bpf_dynptr_slice" {
 			c.Flags |= ReadOnly
 		}
@@ -259,6 +269,3 @@ func (a *analysis) wrongKfuncArg(s *State, kc *kfuncCall, i int, want string) bo
 func (s *State) null(v domains.Var) bool {
 	return s.cells[v].Kind == Scalar && s.isZero(domains.V(v))
 }
-
-// numbers returns the word of a scalar argument.
-func (s *State) argWord(v domains.Var) domains.Word { return s.number(domains.V(v)) }

@@ -16,7 +16,7 @@ import (
 // span is a range of sizes in bytes; the zero span is 0 alone.
 type span struct{ min, max uint32 }
 
-// exactly, a size or one of two: see shape.
+// exactly is a span of one size.
 func exactly(n uint32) span { return span{n, n} }
 
 var (
@@ -40,6 +40,7 @@ const (
 type shape struct {
 	key, value span
 	step       uint32 // of value sizes, in bytes; 0: any
+	keyStep    uint32 // likewise of key sizes
 	entries    entries
 	flags      uint32
 	types      bool // key and value need BTF
@@ -79,7 +80,7 @@ var storage = shape{key: fd, value: anySize, entries: noEntries, flags: noPreall
 // shapes has a row a map type, by the platform's name.
 var shapes = map[string]shape{
 	"hash":                  {key: anySize, value: anySize, flags: noPrealloc | numaNode | access | zeroSeed},
-	"array":                 {key: fd, value: anySize, flags: numaNode | access | mmapable | innerMap | preserve},
+	"array":                 {key: fd, value: anySize, flags: numaNode | access | mmapable | innerMap},
 	"prog_array":            {key: fd, value: fd, flags: numaNode | userAccess},
 	"perf_event_array":      {key: fd, value: fd, entries: freely, flags: numaNode | userAccess | preserve}, // 0 entries: one a CPU
 	"percpu_hash":           {key: anySize, value: anySize, flags: noPrealloc | access | zeroSeed},
@@ -97,8 +98,8 @@ var shapes = map[string]shape{
 	"sockhash":              {key: span{1, 512}, value: fourEight, step: 4, flags: numaNode | userAccess},
 	"cpumap":                {key: fd, value: fourEight, step: 4, flags: numaNode},
 	"xskmap":                {key: fd, value: fd, flags: numaNode | userAccess},
-	"cgroup_storage":        {key: span{8, 16}, value: span{1, 1 << 16}, entries: noEntries, flags: numaNode | access},
-	"percpu_cgroup_storage": {key: span{8, 16}, value: span{1, 1 << 15}, entries: noEntries, flags: numaNode | access},
+	"cgroup_storage":        {key: span{8, 16}, keyStep: 8, value: span{1, 1 << 16}, entries: noEntries, flags: numaNode | access},
+	"percpu_cgroup_storage": {key: span{8, 16}, keyStep: 8, value: span{1, 1 << 15}, entries: noEntries, flags: numaNode | access},
 	"reuseport_sockarray":   {key: fd, value: fourEight, step: 4, flags: numaNode | access},
 	"queue":                 {value: anySize, flags: numaNode | access},
 	"stack":                 {value: anySize, flags: numaNode | access},
@@ -178,7 +179,7 @@ func (c *checker) mapShape(m *loader.Map, at uint64, inner bool) {
 		return
 	}
 	id := btfcheck.TypeID(m.ValueTypeID)
-	if why := sh.key.reject(m.KeySize, 0); why != "" {
+	if why := sh.key.reject(m.KeySize, sh.keyStep); why != "" {
 		c.add(E25, at, btfcheck.TypeID(m.KeyTypeID), "map %s: %s of %s %s", m.Name, plural(m.KeySize, "byte")+" of key", m.Type, why)
 	}
 	if why := sh.value.reject(m.ValueSize, sh.step); why != "" && m.Type != "struct_ops" {

@@ -283,7 +283,7 @@ func (a *analysis) tables() {
 	a.strings = []callString{{parent: -1, site: -1}}
 	a.exitRange = a.ctx.Exit()
 	if a.pt.BTFContext {
-		to := btfTarget(a.prog, a.types, a.exitRange)
+		to := btfTarget(a.prog, a.target, a.types, a.exitRange)
 		if to.absent {
 			rule := TracingArgs
 			if a.pt.Name == "struct_ops" {

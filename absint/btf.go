@@ -45,7 +45,7 @@ type target struct {
 }
 
 // btfTarget finds what a program typed by BTF is attached to (V26, V39).
-func btfTarget(p *loader.Program, t Types, exit platform.ExitRange) target {
+func btfTarget(p *loader.Program, on platform.Target, t Types, exit platform.ExitRange) target {
 	if t == nil {
 		return target{missing: "the kernel's types are needed for this program type: give a BTF"}
 	}
@@ -85,7 +85,8 @@ func btfTarget(p *loader.Program, t Types, exit platform.ExitRange) target {
 	to := target{args: arguments(t, proto, trusted), exit: exit}
 	for i := range to.args {
 		// Iterators hand over the element as null at the end.
-		to.args[i].maybe = to.args[i].maybe || p.Attach == attachIter && i > 0
+		to.args[i].maybe = to.args[i].maybe || p.Attach == attachIter && i > 0 ||
+			p.Attach == attachRawTP && on.TraceArgMaybeNull(p.AttachTo, i)
 	}
 	if withResult {
 		kind, of, _ := t.Arg(proto.Return)

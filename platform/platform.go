@@ -33,6 +33,9 @@ type Target interface {
 	// Kfunc returns what is known of a kernel function. known is false if nothing is;
 	// k is nil if programs of type p may not call it.
 	Kfunc(p *ProgType, attach uint32, name string) (k *Kfunc, known bool)
+	// TraceArgMaybeNull reports whether an argument of a trace event, counted from 0,
+	// may be null although its type does not say so.
+	TraceArgMaybeNull(event string, arg int) bool
 	// MapType finds a map type by its name in lower case: "hash", "percpu_array".
 	MapType(name string) (*MapType, bool)
 	// MapTypeByID finds a map type by the platform's number.

@@ -27,6 +27,7 @@ type tables struct {
 	helperIDs  map[string]int32
 	sections   map[string]section
 	kfuncs     map[string]*kfunc
+	nullable   map[string]uint64 // arguments of trace events, a bit each
 }
 
 // attachType is an attach type's number and first version.
@@ -57,6 +58,7 @@ func parseTables() (*tables, error) {
 		helperIDs:  make(map[string]int32, 256),
 		sections:   make(map[string]section, 128),
 		kfuncs:     make(map[string]*kfunc, 256),
+		nullable:   make(map[string]uint64, 64),
 	}
 	lp := layoutParser{t: t, fields: map[string][]namedField{}}
 	hp := helperParser{t: t, sets: map[string][]item{}}
@@ -73,6 +75,7 @@ func parseTables() (*tables, error) {
 		{"helpers.txt", hp.row},
 		{"sections.txt", t.sectionRow},
 		{"kfuncs.txt", kp.row},
+		{"nullable.txt", t.nullableRow},
 	}
 	t.progs = make([]progType, 0, 64) // addresses into it are kept: it must not grow
 	for _, s := range steps {

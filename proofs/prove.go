@@ -160,6 +160,12 @@ func (p *Prover) ask(ctx context.Context, t Theorem, v variant, goals []int, o O
 	list := q.goals()
 	for _, n := range goals {
 		g := list[n]
+		if ok, err := q.byOrder(ctx, g, o, r); ok || err != nil {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		answer, m, why, err := q.refute(ctx, g, o, r)
 		if err != nil {
 			return err
@@ -181,12 +187,26 @@ func (p *Prover) ask(ctx context.Context, t Theorem, v variant, goals []int, o O
 	return nil
 }
 
+// byOrder reports whether a goal can be refuted by what is known of order alone.
+func (q *question) byOrder(ctx context.Context, g goal, o Options, r *Result) (bool, error) {
+	q.order = true
+	defer func() { q.order = false }()
+	o.Timeout = min(o.timeout(), 5*time.Second)
+	answer, _, _, err := q.refute(ctx, g, o, r)
+	return answer == smt.Unsat, err
+}
+
+// timeout is what a goal may take.
+func (o Options) timeout() time.Duration {
+	if o.Timeout == 0 {
+		return 20 * time.Second
+	}
+	return o.Timeout
+}
+
 // refute asks whether a goal has a model.
 func (q *question) refute(ctx context.Context, g goal, o Options, r *Result) (smt.Result, term.Model, error, error) {
-	so := smt.Options{Timeout: o.Timeout, Conflicts: o.Conflicts}
-	if so.Timeout == 0 {
-		so.Timeout = 20 * time.Second
-	}
+	so := smt.Options{Timeout: o.timeout(), Conflicts: o.Conflicts}
 	var s smt.Solver
 	switch o.Backend {
 	case "", "go":
@@ -200,13 +220,17 @@ func (q *question) refute(ctx context.Context, g goal, o Options, r *Result) (sm
 	default:
 		return smt.Unknown, nil, nil, fmt.Errorf("unknown backend %q; there are go and z3", o.Backend)
 	}
-	for _, t := range g.all {
-		s.Assert(t)
-	}
+	all := g.all
 	if q.lemmas != nil {
-		for _, t := range q.lemmas.all() {
-			s.Assert(t)
-		}
+		all = append(q.lemmas.all(), all...)
+	}
+	if q.order {
+		var known []term.Term
+		all, known = byOrder(q.store, all)
+		all = append(all, known...)
+	}
+	for _, t := range all {
+		s.Assert(t)
 	}
 	answer := s.CheckSat(ctx)
 	if b, ok := s.(*smt.Builtin); ok {

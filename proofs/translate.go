@@ -21,6 +21,7 @@ type question struct {
 	outcome ssaterm.Tuple
 	panics  []ssaterm.Obligation
 	lemmas  *lemmas // nil: none are used
+	order   bool    // comparisons are known by their order only
 }
 
 // The fields of theorem.Outcome.

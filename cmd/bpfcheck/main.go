@@ -60,7 +60,7 @@ type verb struct {
 var verbs []verb
 
 func init() {
-	verbs = []verb{verifyVerb, diffVerb, btfVerb, vetVerb, disasmVerb, asmVerb, helpVerb, versionVerb}
+	verbs = []verb{verifyVerb, runVerb, diffVerb, conformanceVerb, btfVerb, vetVerb, proveVerb, disasmVerb, asmVerb, helpVerb, versionVerb}
 }
 
 func main() {

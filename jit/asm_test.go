@@ -147,12 +147,13 @@ func loadText(signed bool, size int, x reg, m mem) string {
 
 // collector is an engine that keeps what it compiles.
 type collector struct {
-	feat features
-	outs []*output
+	feat   features
+	proved bool
+	outs   []*output
 }
 
 func (c *collector) Compile(code *exec.Code) error {
-	out, err := compile(code, c.feat)
+	out, err := compile(code, c.feat, c.proved)
 	c.outs = append(c.outs, out)
 	return err
 }
@@ -168,7 +169,7 @@ func TestText(t *testing.T) {
 	for i := range 400 {
 		g.wild = i%4 == 0
 		p := g.program([]string{"", "xdp", "sched_cls"}[i%3])
-		c := &collector{}
+		c := &collector{proved: i%2 == 0}
 		if _, err := exec.LoadWith(c, p, exec.Options{Target: target}); err != nil {
 			t.Fatal(err)
 		}

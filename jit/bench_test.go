@@ -210,16 +210,18 @@ func BenchmarkBesideNative(b *testing.B) {
 				return least(r, in)
 			}
 			setup := time(JIT{}, "r0 = 0\nexit")
-			jit, interp := time(JIT{}, p.text)-setup, time(exec.Interpreter{}, p.text)-setup
+			jit, proved, interp := time(JIT{}, p.text)-setup, time(JIT{Proved: true}, p.text)-setup, time(exec.Interpreter{}, p.text)-setup
 			for b.Loop() { // timed above
 			}
 			b.ReportMetric(0, "ns/op")
 			b.ReportMetric(setup, "setup-ns")
 			b.ReportMetric(jit, "jit-ns")
+			b.ReportMetric(proved, "proved-ns")
 			b.ReportMetric(interp, "interp-ns")
 			if n := native[p.name]; n > 0 {
 				b.ReportMetric(n, "C-ns")
 				b.ReportMetric(jit/n, "jit/C")
+				b.ReportMetric(proved/n, "proved/C")
 				b.ReportMetric(interp/n, "interp/C")
 			}
 		})

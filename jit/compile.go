@@ -31,7 +31,9 @@ const (
 	localCount   // number of regions
 	localRegions // the first of them
 	localTemp
-	localSlots
+	localLast // frameTop of the last frame
+	localDistances
+	localSlots = localDistances + distBytes
 )
 
 const (
@@ -77,10 +79,13 @@ type compiler struct {
 	table   label   // offsets of instructions, for returns of subprograms
 	stubs   []stub
 	leaves  map[int32]*leaf
-	leaf    *leaf // being emitted, nil in the main text
-	i       int32 // instruction being emitted
+	leaf    *leaf           // being emitted, nil in the main text
+	loop    *loop           // likewise
+	loops   map[int32]*loop // by head, of programs that are proved safe
+	i       int32           // instruction being emitted
 	pending uint32
 	since   int // instructions since fuel was last looked at
+	flagsAt int // where code ends that set the flags by its result
 }
 
 // stub is code out of line.
@@ -92,18 +97,21 @@ type stub struct {
 // maxRegs is what a register number of an instruction is below.
 const maxRegs = isa.NumRegs
 
-// compile translates a program. It fails if the program has what it cannot
+// compile translates a program; proved allows accesses without checks. It fails if the program has what it cannot
 // translate; it never leaves anything out.
-func compile(c *exec.Code, feat features) (*output, error) {
+func compile(c *exec.Code, feat features, proved bool) (*output, error) {
 	n := c.Len()
 	if n > maxCode {
 		return nil, fmt.Errorf("not compiled: %d instructions, more than %d", n, maxCode)
 	}
-	k := &compiler{in: c, feat: feat, forms: make([]exec.Form, n), insns: make([]isa.Instruction, n), at: make([]label, n), leaves: map[int32]*leaf{}}
+	k := &compiler{in: c, feat: feat, forms: make([]exec.Form, n), insns: make([]isa.Instruction, n), at: make([]label, n), leaves: map[int32]*leaf{}, loops: map[int32]*loop{}}
 	k.out.entry, k.out.pending = make([]uint32, n), make([]uint32, n)
 	k.exit, k.table = k.newLabel(), k.newLabel()
 	if err := k.survey(); err != nil {
 		return nil, err
+	}
+	if proved {
+		k.findLoops()
 	}
 	k.slots = k.assignSlots()
 	k.findLeaves()
@@ -115,6 +123,9 @@ func compile(c *exec.Code, feat features) (*output, error) {
 		}
 	}
 	k.b(0x0f, 0x0b) // the last instruction is a trap, which returns to Go
+	if err := k.emitLoops(); err != nil {
+		return nil, err
+	}
 	if err := k.emitLeaves(); err != nil {
 		return nil, err
 	}
@@ -185,6 +196,9 @@ func (k *compiler) begin() {
 		k.jcc(ccLE, k.outOfLine(func() { k.leave(i, yield) }))
 	}
 	k.out.entry[i], k.out.pending[i] = uint32(len(k.buf)), k.pending
+	if l := k.loops[i]; l != nil {
+		k.enterLoop(l)
+	}
 }
 
 // flush subtracts the pending steps.
@@ -229,8 +243,7 @@ func (k *compiler) instruction() error {
 		k.pending++
 		return nil
 	case exec.Call:
-		k.callLocal()
-		return nil
+		return k.callLocal()
 	case exec.Exit:
 		k.exitFrame()
 		return nil
@@ -250,7 +263,9 @@ func (k *compiler) plain(in isa.Instruction) error {
 	switch class, mode := in.Class(), in.Mode(); {
 	case in.IsALU():
 		k.pending++
-		return k.alu(in)
+		err := k.alu(in)
+		k.flagsAt = len(k.buf)
+		return err
 	case in.IsGoto():
 		k.jump()
 		return nil
@@ -303,6 +318,8 @@ func (k *compiler) prologue() {
 	k.store(8, at(rsp, localTemp), rax)
 	k.load(false, 8, s2, at(s1, l.Depth))
 	k.imulI(true, s2, s2, exec.StackBytes)
+	k.lea(frameTop, at(s1, l.Stack+exec.MaxFrames*exec.StackBytes))
+	k.store(8, at(rsp, localLast), frameTop)
 	k.lea(frameTop, mem{base: s1, index: s2, scale: 1, disp: l.Stack + exec.StackBytes})
 	k.slots.forget(k)
 	for r, m := range native {

@@ -273,9 +273,18 @@ func differential(t *testing.T, seed uint64, n int) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		proved, err := JIT{Proved: true}.Load(p, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for range 4 {
 			in := g.input()
 			w, o := ref.Run(in), jit.Run(in)
+			if w.Fault == exec.NoFault || w.Fault == exec.OutOfFuel { // this run is as if proved
+				if u := proved.Run(in); u != w {
+					t.Fatalf("seed %d, program %d: unchecked jit %+v, interpreter %+v\n%s", seed, i, u, w, isa.DisassembleProgram(p.Insns, isa.DisasmOptions{}))
+				}
+			}
 			if w != o {
 				t.Fatalf("seed %d, program %d: jit %+v, interpreter %+v\n%s", seed, i, o, w, isa.DisassembleProgram(p.Insns, isa.DisasmOptions{}))
 			}

@@ -24,18 +24,19 @@ type unit struct {
 
 // engine serves one program and those that it calls.
 type engine struct {
-	feat  features
-	mu    sync.RWMutex
-	units map[*exec.Code]*unit
+	feat   features
+	proved bool
+	mu     sync.RWMutex
+	units  map[*exec.Code]*unit
 }
 
-func newEngine() (exec.Engine, error) {
-	return &engine{feat: features{bmi2: cpu.X86.HasBMI2}, units: map[*exec.Code]*unit{}}, nil
+func newEngine(proved bool) (exec.Engine, error) {
+	return &engine{feat: features{bmi2: cpu.X86.HasBMI2}, proved: proved, units: map[*exec.Code]*unit{}}, nil
 }
 
 // Compile implements exec.Engine.
 func (e *engine) Compile(c *exec.Code) error {
-	out, err := compile(c, e.feat)
+	out, err := compile(c, e.feat, e.proved)
 	if err != nil {
 		return err
 	}

@@ -4,4 +4,4 @@ package jit
 
 import "github.com/bpfcheck/bpfcheck/exec"
 
-func newEngine() (exec.Engine, error) { return nil, ErrUnsupported }
+func newEngine(bool) (exec.Engine, error) { return nil, ErrUnsupported }

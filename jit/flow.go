@@ -25,15 +25,21 @@ func (k *compiler) place(i int32) label {
 	if k.leaf != nil {
 		return k.leaf.at[i]
 	}
+	if k.loop != nil && k.loop.has(i) {
+		return k.loop.at[i]
+	}
+	if l := k.loops[i]; l != nil && k.loop == nil && l.has(k.i) {
+		return l.inner
+	}
 	return k.at[i]
 }
 
-// refund returns to Go before the present instruction after n steps were subtracted
-// that include it.
-func (k *compiler) refund(n uint32, also func()) label {
+// refund returns to Go before the present instruction after it and the pending
+// steps were subtracted. Go expects the steps that are pending in the main text.
+func (k *compiler) refund(also func()) label {
 	i := k.i
 	return k.outOfLine(func() {
-		k.opI(aADD, true, fuel, int32(n))
+		k.opI(aADD, true, fuel, int32(k.out.pending[i]+1))
 		if also != nil {
 			also()
 		}
@@ -47,7 +53,7 @@ func (k *compiler) back(t int32, also func()) {
 	n := k.pending + 1
 	k.opI(aSUB, true, fuel, int32(n))
 	k.jcc(ccG, k.place(t))
-	k.jmp(k.refund(n, also))
+	k.jmp(k.refund(also))
 }
 
 // jump emits an unconditional jump.
@@ -69,20 +75,74 @@ func (k *compiler) condJump(in isa.Instruction) error {
 		return errors.New("unknown condition")
 	}
 	t := k.in.Target(k.i)
-	if t <= k.i {
-		over := k.newLabel()
-		k.compare(cond, in)
-		k.jcc(conds[cond].not(), over)
-		k.back(t, nil)
-		k.bind(over)
+	back := t <= k.i
+	if !back {
 		k.pending++
+	}
+	switch fused := k.fused(cond, in); {
+	case fused && !back:
+		k.flushKeepingFlags()
+		k.compareAtEntry(cond, in)
+	case fused:
+		k.compareAtEntry(cond, in)
+	case back:
+		k.compare(cond, in)
+	default:
+		k.flush()
+		k.compare(cond, in)
+	}
+	if !back {
+		k.jcc(conds[cond], k.place(t))
 		return nil
 	}
+	over := k.newLabel()
+	k.jcc(conds[cond].not(), over)
+	k.back(t, nil)
+	k.bind(over)
 	k.pending++
-	k.flush()
-	k.compare(cond, in)
-	k.jcc(conds[cond], k.place(t))
 	return nil
+}
+
+// fused reports whether the code just before has set the flags as the comparison
+// would: it did arithmetic on the register that is compared with 0.
+func (k *compiler) fused(cond isa.Cond, in isa.Instruction) bool {
+	if (cond != isa.EQ && cond != isa.NE) || in.UsesSrcReg() || in.Imm != 0 || in.Dst == isa.R10 {
+		return false
+	}
+	if k.i == 0 || k.flagsAt != len(k.buf) || k.forms[k.i-1] != exec.Plain {
+		return false
+	}
+	before := k.insns[k.i-1]
+	if !before.IsALU() || before.Dst != in.Dst || before.Width() != in.Width() {
+		return false
+	}
+	_, ok := ariths[before.ALU(false)]
+	return ok
+}
+
+// compareAtEntry emits the comparison for those who come from Go; native code from
+// above has the flags.
+func (k *compiler) compareAtEntry(cond isa.Cond, in isa.Instruction) {
+	here, i, taken := k.newLabel(), k.i, k.out.pending[k.i]
+	k.bind(here)
+	if k.leaf != nil || k.loop != nil {
+		return
+	}
+	forward := k.in.Target(i) > i
+	k.outOfLine(func() {
+		k.out.entry[i] = uint32(len(k.buf))
+		if forward { // the jump's own flush is above
+			k.opI(aSUB, true, fuel, int32(taken+1))
+		}
+		k.compare(cond, in)
+		k.jmp(here)
+	})
+}
+
+// flushKeepingFlags is flush for code that needs the flags.
+func (k *compiler) flushKeepingFlags() {
+	k.lea(fuel, at(fuel, -int32(k.pending)))
+	k.pending = 0
 }
 
 // compare sets the flags for a condition.
@@ -136,19 +196,18 @@ var frameStep = exec.Address(exec.FirstFrame+1, 0) - exec.Address(exec.FirstFram
 var valueOfR10 = at(s1, exec.Native.Regs+8*int32(isa.R10))
 
 // callLocal emits a call of a subprogram.
-func (k *compiler) callLocal() {
+func (k *compiler) callLocal() error {
 	l := &exec.Native
 	t, n := k.in.Target(k.i), k.pending+1
-	k.load(false, 8, s1, at(rsp, localMachine))
-	k.opMI(aCMP, true, at(s1, l.Depth), exec.MaxFrames-1)
+	k.opM(aCMP, true, frameTop, at(rsp, localLast))
 	k.jcc(ccAE, k.stop())
 	k.opI(aSUB, true, fuel, int32(n))
-	k.jcc(ccLE, k.refund(n, nil))
+	k.jcc(ccLE, k.refund(nil))
 	k.pending = 0
 	if leaf := k.leaves[t]; leaf != nil {
-		k.callLeaf(leaf)
-		return
+		return k.callLeaf(leaf)
 	}
+	k.load(false, 8, s1, at(rsp, localMachine))
 	k.load(false, 8, s2, at(s1, l.Depth))
 	k.imulI(true, s2, s2, l.FrameSize)
 	frame := mem{base: s1, index: s2, scale: 1, disp: l.Frames}
@@ -162,6 +221,7 @@ func (k *compiler) callLocal() {
 	k.opToM(aADD, true, valueOfR10, s2)
 	k.opI(aADD, true, frameTop, exec.StackBytes)
 	k.jmp(k.at[t])
+	return nil
 }
 
 // setFrame gives the frame of the current depth its readable and writable length. s1
@@ -226,6 +286,7 @@ type leaf struct {
 	saves []isa.Reg
 	at    map[int32]label // jump targets
 	entry label
+	stack bool // it uses its frame
 }
 
 // maxLeaf bounds the instructions of a leaf.
@@ -268,6 +329,7 @@ func (k *compiler) newLeaf(entry int32) *leaf {
 			continue
 		}
 		defs |= insn.Defs()
+		l.stack = l.stack || insn.Uses().Has(isa.R10)
 		if insn.IsGoto() || insn.IsCondJump() {
 			t := k.in.Target(i)
 			if t <= i {
@@ -310,18 +372,40 @@ func (k *compiler) simple(i int32) bool {
 	return false
 }
 
+// maxInline bounds the instructions of a leaf without jumps that is emitted at the place
+// of its calls.
+const maxInline = 16
+
 // callLeaf emits the call of a leaf, whose frame is beyond the present one. No
 // instruction of it needs that frame to be live.
-func (k *compiler) callLeaf(l *leaf) {
+func (k *compiler) callLeaf(l *leaf) error {
 	for _, r := range l.saves {
 		k.push(native[r])
 	}
-	k.opI(aADD, true, frameTop, exec.StackBytes)
-	k.call(l.entry)
-	k.opI(aSUB, true, frameTop, exec.StackBytes)
+	if l.stack {
+		k.opI(aADD, true, frameTop, exec.StackBytes)
+	}
+	if len(l.at) == 0 && len(l.body) <= maxInline {
+		call := k.i
+		k.leaf = l
+		for _, i := range l.body[:len(l.body)-1] {
+			k.i = i
+			if err := k.instruction(); err != nil {
+				return err
+			}
+		}
+		k.pending++ // the exit
+		k.leaf, k.i = nil, call
+	} else {
+		k.call(l.entry)
+	}
+	if l.stack {
+		k.opI(aSUB, true, frameTop, exec.StackBytes)
+	}
 	for _, r := range slices.Backward(l.saves) {
 		k.pop(native[r])
 	}
+	return nil
 }
 
 // emitLeaves emits the second copies of leaves.

@@ -50,11 +50,20 @@ func both(tb testing.TB, p *loader.Program, opts exec.Options, inputs ...*exec.I
 	if err != nil {
 		tb.Fatal(err)
 	}
+	proved, err := JIT{Proved: true}.Load(p, opts)
+	if err != nil {
+		tb.Fatal(err)
+	}
 	var last exec.Outcome
 	for n, in := range inputs {
 		w, g := want.Run(in), got.Run(in)
 		if w != g {
 			tb.Errorf("input %d: interpreter %+v, jit %+v", n, w, g)
+		}
+		if w.Fault == exec.NoFault {
+			if u := proved.Run(in); u != w {
+				tb.Errorf("input %d: interpreter %+v, jit without checks %+v", n, w, u)
+			}
 		}
 		last = g
 	}
@@ -145,4 +154,18 @@ func TestCaseRuns(t *testing.T) {
 		t.Errorf("%s: no runs", name)
 	}
 	t.Logf("%s: %d of %d runs", name, good, runs)
+}
+
+// TestSpeedPrograms: the programs whose speed is measured give what the interpreter
+// gives.
+func TestSpeedPrograms(t *testing.T) {
+	needJIT(t)
+	for _, p := range speedPrograms {
+		t.Run(p.name, func(t *testing.T) {
+			slow := inputFor(p.name, p.bytes)
+			tired := *slow
+			tired.Fuel = 1001
+			both(t, &loader.Program{Insns: assemble(t, p.text)}, exec.Options{}, slow, &tired)
+		})
+	}
 }

@@ -31,6 +31,12 @@ func (k *compiler) access(base isa.Reg, off int16, size int, what kind, emit fun
 		}
 		return
 	}
+	if k.loop != nil {
+		m := mem{base: native[base], scale: 1, disp: int32(off)}
+		m.index = k.loop.distance[k.loop.rootAt[k.i]].in(k, s2)
+		emit(m)
+		return
+	}
 	stop, after := k.stop(), k.newLabel()
 	k.address(native[base], off)
 	s, routine := k.slots.find(k, slotKey{base, uint8(size), what})

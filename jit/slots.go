@@ -81,12 +81,13 @@ type slots struct {
 	keys  []slotKey // in the order of importance
 	raw   map[slotKey]label
 	raws  []slotKey
+	any   label // looks an object up for a loop
 }
 
 // assignSlots gives slots to the keys that matter most: by the number of
 // instructions, those in loops counting more.
 func (k *compiler) assignSlots() *slots {
-	s := &slots{byKey: map[slotKey]*slot{}, raw: map[slotKey]label{}}
+	s := &slots{byKey: map[slotKey]*slot{}, raw: map[slotKey]label{}, any: k.newLabel()}
 	weight := map[slotKey]uint64{}
 	nest := k.nesting()
 	for i, in := range k.insns {
@@ -99,7 +100,7 @@ func (k *compiler) assignSlots() *slots {
 	}
 	slices.SortStableFunc(s.keys, func(a, b slotKey) int { return cmp.Compare(weight[b], weight[a]) })
 	s.keys = s.keys[:min(len(s.keys), maxSlots)]
-	free := k.freeRegs()
+	free := k.assignDistances(k.freeRegs())
 	for n, key := range s.keys {
 		sl := &slot{routine: k.newLabel()}
 		for f, to := range []*field{&sl.start, &sl.limit, &sl.base} {
@@ -186,6 +187,9 @@ func (s *slots) forget(k *compiler) {
 
 // emitRoutines emits the lookups.
 func (s *slots) emitRoutines(k *compiler) {
+	if len(k.loops) > 0 {
+		k.lookupAny(s.any)
+	}
 	for _, key := range s.keys {
 		k.lookup(key, s.byKey[key], s.byKey[key].routine)
 	}

@@ -2,11 +2,9 @@ package vet
 
 import (
 	"go/ast"
-	"go/constant"
 	"go/token"
 	"go/types"
 	"path/filepath"
-	"reflect"
 	"strconv"
 	"strings"
 
@@ -44,7 +42,7 @@ var variableMethods = map[string]method{"Set": {"v", " "}, "Get": {"v", ">"}}
 
 // uses checks the calls of a package.
 func (p *pkg) uses() error {
-	r := &resolver{p: p, inits: map[types.Object][]ast.Expr{}}
+	r := &resolver{p: p, inits: map[types.Object][]ast.Expr{}, called: map[*ast.Ident]bool{}}
 	var calls []*ast.CallExpr
 	for _, f := range p.files {
 		if !f.typed {
@@ -57,6 +55,9 @@ func (p *pkg) uses() error {
 			switch n := n.(type) {
 			case *ast.CallExpr:
 				calls = append(calls, n)
+				r.passed(n)
+			case *ast.CompositeLit:
+				r.literal(n)
 			case *ast.AssignStmt:
 				r.assign(n.Lhs, n.Rhs)
 			case *ast.ValueSpec:
@@ -73,6 +74,7 @@ func (p *pkg) uses() error {
 			return true
 		})
 	}
+	r.escapes()
 	for _, c := range calls {
 		if err := p.call(r, c); err != nil {
 			return err
@@ -214,17 +216,17 @@ func opaqueValue(m *loader.Map, what string) bool {
 // element strips what the library strips: a pointer, the slice of a batch, the slice
 // with a value a CPU. It is false for what it cannot see through.
 func (p *pkg) element(t types.Type, m *loader.Map, role byte) (types.Type, bool) {
-	slices := 0
+	depth := 0
 	if role == 'K' || role == 'V' {
-		slices++
+		depth++
 	}
 	if m != nil && strings.Contains(m.Type, "percpu") && (role == 'v' || role == 'V') {
-		slices = 1 // also in batches, which are flat
+		depth = 1 // also in batches, which are flat
 	}
 	if ptr, ok := t.Underlying().(*types.Pointer); ok {
 		t = ptr.Elem()
 	}
-	for range slices {
+	for range depth {
 		s, ok := t.Underlying().(*types.Slice)
 		if !ok {
 			return t, false
@@ -284,177 +286,4 @@ func marshals(t types.Type) bool {
 		}
 	}
 	return false
-}
-
-// resolver finds out what expressions stand for.
-type resolver struct {
-	p     *pkg
-	inits map[types.Object][]ast.Expr // what is assigned to a variable; nil for the unknown
-	outer map[string][]*object        // by file of an imported package
-}
-
-// assign notes what variables are assigned.
-func (r *resolver) assign(lhs, rhs []ast.Expr) {
-	for i, l := range lhs {
-		id, ok := ast.Unparen(l).(*ast.Ident)
-		if !ok {
-			continue
-		}
-		obj := r.p.pass.TypesInfo.ObjectOf(id)
-		if obj == nil || len(rhs) == 0 { // a declaration without value assigns nothing
-			continue
-		}
-		if len(lhs) != len(rhs) {
-			if i == 0 {
-				r.inits[obj] = append(r.inits[obj], rhs[0]) // v, err := f(), v, ok := m[k]
-			} else {
-				r.inits[obj] = append(r.inits[obj], nil)
-			}
-			continue
-		}
-		r.inits[obj] = append(r.inits[obj], rhs[i])
-	}
-}
-
-// taken notes that the address of a variable is used.
-func (r *resolver) taken(e ast.Expr) {
-	if id, ok := ast.Unparen(e).(*ast.Ident); ok {
-		if obj := r.p.pass.TypesInfo.ObjectOf(id); obj != nil {
-			if kind := namedType(obj.Type()); kind == "Map" || kind == "Variable" {
-				r.inits[obj] = append(r.inits[obj], nil)
-			}
-		}
-	}
-}
-
-// maxChain bounds the assignments that are followed.
-const maxChain = 16
-
-// resolve returns the map or variable that an expression stands for, nil if it is not
-// known.
-func (r *resolver) resolve(e ast.Expr, depth int) (*entity, error) {
-	if depth > maxChain {
-		return nil, nil
-	}
-	switch e := ast.Unparen(e).(type) {
-	case *ast.StarExpr:
-		return r.resolve(e.X, depth+1)
-	case *ast.UnaryExpr:
-		return r.resolve(e.X, depth+1)
-	case *ast.Ident:
-		obj := r.p.pass.TypesInfo.ObjectOf(e)
-		if init := r.inits[obj]; obj != nil && len(init) == 1 && init[0] != nil {
-			return r.resolve(init[0], depth+1)
-		}
-	case *ast.CallExpr: // m.Iterate() stands for m
-		if sel, ok := ast.Unparen(e.Fun).(*ast.SelectorExpr); ok && sel.Sel.Name == "Iterate" {
-			return r.resolve(sel.X, depth+1)
-		}
-	case *ast.IndexExpr:
-		return r.index(e), nil
-	case *ast.SelectorExpr:
-		return r.field(e)
-	}
-	return nil, nil
-}
-
-// index resolves coll.Maps["name"].
-func (r *resolver) index(e *ast.IndexExpr) *entity {
-	sel, ok := ast.Unparen(e.X).(*ast.SelectorExpr)
-	tv := r.p.pass.TypesInfo.Types[e.Index]
-	if !ok || tv.Value == nil || tv.Value.Kind() != constant.String {
-		return nil
-	}
-	f, ok := r.p.pass.TypesInfo.Uses[sel.Sel].(*types.Var)
-	if !ok || f.Pkg() == nil || !isLibrary(f.Pkg().Path()) {
-		return nil
-	}
-	k, ok := map[string]kind{"Maps": isMap, "Variables": isVariable}[f.Name()]
-	if !ok {
-		return nil
-	}
-	name := constant.StringVal(tv.Value)
-	var objects []*object
-	for _, o := range objectsOf(r.p.all) {
-		if o.has(k, name) {
-			objects = append(objects, o)
-		}
-	}
-	if len(objects) > 1 && !r.p.same(objects) {
-		return nil // which object the collection was made of is not known
-	}
-	return &entity{k, name, objects}
-}
-
-// same reports whether all objects are of one directive: builds of one source.
-func (p *pkg) same(objects []*object) bool {
-	stem := func(o *object) string {
-		name := strings.TrimSuffix(o.name, ".o")
-		name = strings.TrimSuffix(strings.TrimSuffix(name, "_bpfel"), "_bpfeb")
-		return name
-	}
-	for _, o := range objects {
-		if stem(o) != stem(objects[0]) {
-			return false
-		}
-	}
-	return true
-}
-
-// field resolves x.F, where F is a field with a tag.
-func (r *resolver) field(e *ast.SelectorExpr) (*entity, error) {
-	s := r.p.pass.TypesInfo.Selections[e]
-	if s == nil || s.Kind() != types.FieldVal {
-		return nil, nil
-	}
-	f, ok := s.Obj().(*types.Var)
-	if !ok {
-		return nil, nil
-	}
-	name := reflect.StructTag(tagOfField(s)).Get("ebpf")
-	k, known := fieldKinds[namedType(f.Type())]
-	if name == "" || !known || k == isProgram {
-		return nil, nil
-	}
-	objects, err := r.objectsAt(f)
-	return &entity{k, name, objects}, err
-}
-
-// tagOfField walks a selection to its field and returns the field's tag.
-func tagOfField(s *types.Selection) string {
-	t := s.Recv()
-	tag := ""
-	for _, i := range s.Index() {
-		if ptr, ok := t.Underlying().(*types.Pointer); ok {
-			t = ptr.Elem()
-		}
-		st, ok := t.Underlying().(*types.Struct)
-		if !ok || i >= st.NumFields() {
-			return ""
-		}
-		tag, t = st.Tag(i), st.Field(i).Type()
-	}
-	return tag
-}
-
-// objectsAt returns the objects that the tag of a field can mean. Fields of other
-// packages are found through the file that declares them.
-func (r *resolver) objectsAt(f *types.Var) ([]*object, error) {
-	if f.Pkg() == r.p.pass.Pkg {
-		if home := r.p.fileAt(f.Pos()); home != nil {
-			return r.p.objectsFor(home), nil
-		}
-		return nil, nil
-	}
-	return r.imported(r.p.pass.Fset.Position(f.Pos()).Filename)
-}
-
-// fileAt returns the file of this package that a position is in.
-func (p *pkg) fileAt(pos token.Pos) *file {
-	for _, f := range p.files {
-		if f.ast.FileStart <= pos && pos < f.ast.FileEnd {
-			return f
-		}
-	}
-	return nil
 }

@@ -39,3 +39,29 @@ func use(o *bpf.Objects, other *ebpf.Map, key any) error {
 		o.Packets.Delete(uint8(1)), // want `key of map packets: Go type uint8 has 1 byte instead of 4`
 	)
 }
+
+// A map that goes through a field and a parameter.
+type app struct{ counts *ebpf.Map }
+
+func newApp(o *bpf.Objects) *app { return &app{counts: o.Packets} }
+
+func (a *app) drop() error {
+	return a.counts.Delete(uint64(1)) // want `key of map packets: Go type uint64 has 8 bytes instead of 4`
+}
+
+func both(o *bpf.Objects) error {
+	return errors.Join(remove(o.Packets), remove(o.Packets), Exported(o.Packets))
+}
+
+func remove(m *ebpf.Map) error {
+	return m.Delete(uint16(1)) // want `key of map packets: Go type uint16 has 2 bytes instead of 4`
+}
+
+// Exported may be called with any map.
+func Exported(m *ebpf.Map) error { return m.Delete(uint16(1)) }
+
+func value(m *ebpf.Map) error { return m.Delete(uint16(1)) }
+
+var indirect = value
+
+func calls(o *bpf.Objects) error { return errors.Join(value(o.Packets), indirect(nil)) }

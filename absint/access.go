@@ -102,7 +102,7 @@ func (a *analysis) within(s *State, pc int, v domains.Var, sp span, limit int64,
 	}
 	if d := a.alarm(pc, rule, Safety); d != nil {
 		what := s.cells[v].Kind.String()
-		d.Message = fmt.Sprintf("%s of %d bytes at offset %s of a %s of %d bytes", m, sp.size, sp.off, what, limit)
+		d.Message = fmt.Sprintf("%s of %s at offset %s of a %s of %s", m, bytes(sp.size), sp.off, what, bytes(limit))
 		switch {
 		case sp.off.lo < 0:
 			d.Help = "show that the offset is not negative: mask it, or compare it as an unsigned number"
@@ -160,7 +160,7 @@ func (a *analysis) accessStack(s *State, pc int, v domains.Var, sp span, m mode)
 	c := s.cells[v]
 	if sp.off.lo < -stackBytes || sp.off.hi > -sp.size {
 		if d := a.alarm(pc, StackBounds, Safety); d != nil {
-			d.Message = fmt.Sprintf("%s of %d bytes at offset %s from the frame pointer; the stack is [-%d, 0)", m, sp.size, sp.off, stackBytes)
+			d.Message = fmt.Sprintf("%s of %s at offset %s from the frame pointer; the stack is [-%d, 0)", m, bytes(sp.size), sp.off, stackBytes)
 			d.State = a.explainVar(s, v)
 		}
 		return false
@@ -203,7 +203,7 @@ func (a *analysis) accessPacket(s *State, pc int, v domains.Var, sp span, m mode
 		return a.aligned(s, pc, v, sp, a.strict, 2)
 	}
 	if d := a.alarm(pc, PacketBounds, Safety); d != nil {
-		d.Message = fmt.Sprintf("%s of %d bytes at offset %s of the packet, of which %d bytes are known to exist", m, sp.size, rel, max(proved, whole))
+		d.Message = fmt.Sprintf("%s of %s at offset %s of the packet, of which %s known to exist", m, bytes(sp.size), rel, areBytes(int64(max(proved, whole))))
 		d.Help = fmt.Sprintf("compare first: if (ptr + %d > data_end) return; with the same pointer and a 64-bit comparison", max(rel.hi+sp.size, 1))
 		if sp.off.lo < 0 {
 			d.Help = "show that the variable part of the offset is not negative"
@@ -326,7 +326,7 @@ func (a *analysis) field(s *State, c Cell, sp span, m mode) (f platform.Field, w
 	switch c.Kind {
 	case CtxPtr:
 		if c.Off != 0 && a.pt.Name != "syscall" {
-			return f, fmt.Sprintf("the context is accessed through a pointer that was moved by %d bytes", c.Off), ContextAccess
+			return f, fmt.Sprintf("the context is accessed through a pointer that was moved by %s", bytes(int64(c.Off))), ContextAccess
 		}
 		if a.pt.BTFContext {
 			return a.btfArgument(off, size, write)
@@ -334,13 +334,13 @@ func (a *analysis) field(s *State, c Cell, sp span, m mode) (f platform.Field, w
 		if f, ok := a.ctx.Access(off, size, write); ok {
 			return f, "", 0
 		}
-		return f, fmt.Sprintf("programs of type %s may not %s %d bytes at offset %d of their context (%s)",
-			a.pt.Name, verb(write), size, off, a.pt.CtxName), ContextAccess
+		return f, fmt.Sprintf("programs of type %s may not %s %s at offset %d of their context (%s)",
+			a.pt.Name, verb(write), bytes(int64(size)), off, a.pt.CtxName), ContextAccess
 	case Sock, SockCommon, TCPSock, XDPSock, FlowKeys:
 		if f, ok := a.target.StructAccess(valueKinds[c.Kind], off, size, write); ok {
 			return f, "", 0
 		}
-		return f, fmt.Sprintf("a %s has no field that a program may %s with %d bytes at offset %d", c.Kind, verb(write), size, off), ContextAccess
+		return f, fmt.Sprintf("a %s has no field that a program may %s with %s at offset %d", c.Kind, verb(write), bytes(int64(size)), off), ContextAccess
 	case BTFPtr:
 		return a.btfField(s, c, off, size, write)
 	case MapPtr:

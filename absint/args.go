@@ -349,7 +349,7 @@ func (a *analysis) btfMemory(s *State, cs *callSite, c Cell, sp span) bool {
 		return true
 	}
 	if d := a.alarm(cs.pc, BTFPointers, Safety); d != nil {
-		d.Message = fmt.Sprintf("bpf_%s reads %d bytes at offset %s of a kernel object of %d bytes", cs.h.Name, sp.size, sp.off, size)
+		d.Message = fmt.Sprintf("bpf_%s reads %s at offset %s of a kernel object of %s", cs.h.Name, bytes(sp.size), sp.off, bytes(size))
 	}
 	return false
 }

@@ -184,7 +184,7 @@ func (a *analysis) btfArgument(off int64, size int, write bool) (f platform.Fiel
 	case write:
 		return f, "the arguments of a traced function cannot be written", TracingArgs
 	case off < 0 || off%8 != 0 || size != 8:
-		return f, fmt.Sprintf("arguments are read as 8 bytes at a multiple of 8, not %d bytes at offset %d", size, off), TracingArgs
+		return f, fmt.Sprintf("arguments are read as 8 bytes at a multiple of 8, not %s at offset %d", bytes(int64(size)), off), TracingArgs
 	case int(off/8) >= len(a.args):
 		return f, fmt.Sprintf("%q has %d arguments; offset %d is behind them", a.prog.AttachTo, len(a.args), off), TracingArgs
 	}

@@ -37,7 +37,7 @@ func (a *analysis) describe(s *State, v domains.Var) string {
 	case MapValue, MapPtr:
 		fmt.Fprintf(&b, " (map %q)", a.mapOf(c).Name)
 	case Mem:
-		fmt.Fprintf(&b, " (%d bytes)", c.Region)
+		fmt.Fprintf(&b, " (%s)", bytes(int64(c.Region)))
 	}
 	if c.Off != 0 {
 		fmt.Fprintf(&b, " %+d", c.Off)
@@ -49,9 +49,25 @@ func (a *analysis) describe(s *State, v domains.Var) string {
 		b.WriteString(", may be null")
 	}
 	if c.Kind == Packet || c.Kind == PacketMeta {
-		fmt.Fprintf(&b, ", %d bytes proved", s.packetRange(c))
+		fmt.Fprintf(&b, ", %s proved", bytes(int64(s.packetRange(c))))
 	}
 	return b.String()
+}
+
+// bytes counts bytes in words.
+func bytes(n int64) string {
+	if n == 1 {
+		return "1 byte"
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
+
+// areBytes is bytes with the verb that goes with it.
+func areBytes(n int64) string {
+	if n == 1 {
+		return "1 byte is"
+	}
+	return bytes(n) + " are"
 }
 
 // describeNumber prints what is known of a number.

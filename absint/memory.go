@@ -62,7 +62,7 @@ func (a *analysis) loadFromStack(s *State, pc int, dst domains.Var, frame int, s
 	}
 	if !a.priv && !s.initialised(frame, sp.off.lo, sp.size) {
 		if d := a.alarm(pc, Uninitialised, Policy); d != nil {
-			d.Message = fmt.Sprintf("%d bytes of stack at offset %d are read before they are written", size, sp.off.lo)
+			d.Message = fmt.Sprintf("the stack is read at offset %d (%s) before it is written there", sp.off.lo, bytes(sp.size))
 		}
 	}
 	if s.loadStack(dst, frame, sp.off.lo, size, a.bigEndian) {
@@ -362,7 +362,7 @@ func (a *analysis) loadRef(s *State, pc int, dst domains.Var, r *loader.Ref) {
 		if t, ok := a.target.MapType(def.Type); !ok || !t.DirectValue {
 			a.refuse(pc, MapBounds, fmt.Sprintf("map %q of type %s has no value whose address could be loaded", def.Name, def.Type))
 		} else if int64(r.Offset) < 0 || int64(r.Offset) >= int64(def.ValueSize) {
-			a.refuse(pc, MapBounds, fmt.Sprintf("address of byte %d of the value of map %q, which has %d bytes", r.Offset, def.Name, def.ValueSize))
+			a.refuse(pc, MapBounds, fmt.Sprintf("address of byte %d of the value of map %q, which has %s", r.Offset, def.Name, bytes(int64(def.ValueSize))))
 		}
 		s.set(dst, Cell{Kind: MapValue, Region: int32(r.Map), Off: r.Offset})
 	case loader.RefFunc:

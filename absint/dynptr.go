@@ -35,7 +35,7 @@ func (a *analysis) newDynptr(s *State, pc int, callee string, i int, v domains.V
 		a.refuse(pc, Dynptrs, fmt.Sprintf("argument %d of %s must point to 16 bytes of stack for a dynptr, at a multiple of 8, not a %s", i+1, callee, a.describe(s, v)))
 		return p, false
 	}
-	if o, found := s.objectIn(p.frame, p.off, dynptrSlots*slotBytes); found && (o.Kind != DynptrObj || o.Ref != 0) {
+	if o, found := s.objectIn(p.frame, p.off, dynptrSlots*slotBytes); found && o.inUse() {
 		a.refuse(pc, Dynptrs, fmt.Sprintf("%s would overwrite %s that is still in use", callee, o.Kind.indefinite()))
 		return p, false
 	}

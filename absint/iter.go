@@ -36,7 +36,7 @@ func (a *analysis) checkIterArg(s *State, kc *kfuncCall, i int, v domains.Var) b
 	}
 	kc.at = p
 	if kc.k.facts.Has(platform.KfuncIterNew) {
-		if o, found := s.objectIn(p.frame, p.off, int64(slots)*slotBytes); found {
+		if o, found := s.objectIn(p.frame, p.off, int64(slots)*slotBytes); found && o.inUse() {
 			a.refuse(kc.pc, Iterators, fmt.Sprintf("%s would overwrite %s that is still in use", kc.k.name, o.Kind.indefinite()))
 			return false
 		}

@@ -33,6 +33,10 @@ const slotBytes = 8
 // isObject reports the kinds of objects that only the kernel may touch.
 func (k Kind) isObject() bool { return k == DynptrObj || k == IterObj || k == IrqObj }
 
+// inUse reports whether an object must not be made anew in another's place: all
+// but dynptrs that hold nothing.
+func (c Cell) inUse() bool { return c.Kind != DynptrObj || c.Ref != 0 }
+
 // slotOf returns which slot of its object a cell is.
 func (c Cell) slotOf() int { return int(c.Off & 0xff) }
 
@@ -135,7 +139,7 @@ func (s *State) share(frame int, off, size int64) {
 // over one that holds nothing ends it; anything else is refused.
 func (a *analysis) clearOfObjects(s *State, pc, frame int, sp span, m mode) bool {
 	o, found := s.objectIn(frame, sp.off.lo, sp.off.hi-sp.off.lo+sp.size)
-	if !found || m == writes && sp.off.exact() && (o.Kind != DynptrObj || o.Ref == 0) {
+	if !found || m == writes && sp.off.exact() && (o.Kind != DynptrObj || !o.inUse()) {
 		return true
 	}
 	if d := a.alarm(pc, o.Kind.rule(), Policy); d != nil {

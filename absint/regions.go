@@ -147,7 +147,7 @@ func (a *analysis) checkIrqArg(s *State, kc *kfuncCall, i int, v domains.Var) bo
 	}
 	kc.at = p
 	if kc.k.name == "bpf_local_irq_save" {
-		if o, found := s.objectIn(p.frame, p.off, slotBytes); found {
+		if o, found := s.objectIn(p.frame, p.off, slotBytes); found && o.inUse() {
 			a.refuse(kc.pc, Regions, fmt.Sprintf("%s would overwrite %s that is still in use", kc.k.name, o.Kind.indefinite()))
 			return false
 		}

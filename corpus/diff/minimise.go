@@ -2,21 +2,27 @@ package diff
 
 import (
 	"slices"
+	"time"
 
 	"github.com/bpfcheck/bpfcheck/isa"
 	"github.com/bpfcheck/bpfcheck/loader"
 )
 
-// maxTries bounds the programs that Minimise asks about.
-const maxTries = 3000
+// maxTries and maxTime bound what Minimise asks for.
+const (
+	maxTries = 3000
+	maxTime  = 20 * time.Second
+)
 
 // Minimise returns a smaller program of which bad still holds, by delta debugging:
 // it takes instructions away, in pieces of falling size, lets jumps go to what
 // follows their target, and then makes immediates 0 or 1. bad must hold for p.
 func Minimise(p *loader.Program, bad func(*loader.Program) bool) *loader.Program {
-	tries := 0
+	tries, end := 0, time.Now().Add(maxTime)
 	ask := func(q *loader.Program) bool {
-		tries++
+		if tries++; time.Now().After(end) {
+			tries = maxTries + 1
+		}
 		return tries <= maxTries && bad(q)
 	}
 	for again := true; again && tries < maxTries; {

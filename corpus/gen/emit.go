@@ -189,5 +189,5 @@ func (g *gen) jump(class, code uint8, dst, src int, imm int32) int {
 func (g *gen) goTo() int { return g.emit(isa.Instruction{Op: isa.OpJA}) }
 
 // land lets a jump go to the next instruction, aim to any.
-func (g *gen) land(at int)         { g.aim(at, len(g.code)) }
+func (g *gen) land(at int)        { g.aim(at, len(g.code)) }
 func (g *gen) aim(at, target int) { g.code[at].Off = int16(target - at - 1) }

@@ -150,20 +150,24 @@ func inputFor(name string, bytes int) *exec.Input {
 	return in
 }
 
-// least returns the shortest time of a run among many short batches: what the machine
-// does when nothing else runs.
-func least(r exec.Runnable, in *exec.Input) float64 {
-	best := math.Inf(1)
-	for spent := time.Duration(0); spent < 150*time.Millisecond; {
-		start := time.Now()
-		n := 0
-		for time.Since(start) < 50*time.Microsecond {
-			r.Run(in)
-			n++
+// least returns the shortest times of a run of each of some programs, in nanoseconds,
+// among many short batches that take turns: what the machine does when nothing else
+// runs.
+func least(in *exec.Input, programs ...exec.Runnable) []float64 {
+	best := make([]float64, len(programs))
+	for k := range best {
+		best[k] = math.Inf(1)
+	}
+	for end := time.Now().Add(time.Second / 2); time.Now().Before(end); {
+		for k, r := range programs {
+			start := time.Now()
+			n := 0
+			for time.Since(start) < 50*time.Microsecond {
+				r.Run(in)
+				n++
+			}
+			best[k] = min(best[k], float64(time.Since(start).Nanoseconds())/float64(n))
 		}
-		d := time.Since(start)
-		spent += d
-		best = min(best, float64(d.Nanoseconds())/float64(n))
 	}
 	return best
 }
@@ -202,15 +206,12 @@ func BenchmarkBesideNative(b *testing.B) {
 	for _, p := range speedPrograms {
 		b.Run(p.name, func(b *testing.B) {
 			in := inputFor(p.name, p.bytes)
-			time := func(e exec.Executor, text string) float64 {
-				r, err := e.Load(&loader.Program{Insns: assemble(b, text)}, exec.Options{Target: target})
-				if err != nil {
-					b.Fatal(err)
-				}
-				return least(r, in)
+			load := func(e exec.Executor, text string) exec.Runnable {
+				return mustLoad(b, e, &loader.Program{Insns: assemble(b, text)})
 			}
-			setup := time(JIT{}, "r0 = 0\nexit")
-			jit, proved, interp := time(JIT{}, p.text)-setup, time(JIT{Proved: true}, p.text)-setup, time(exec.Interpreter{}, p.text)-setup
+			times := least(in, load(JIT{}, "r0 = 0\nexit"), load(JIT{}, p.text), load(JIT{Proved: true}, p.text), load(exec.Interpreter{}, p.text))
+			setup := times[0]
+			jit, proved, interp := times[1]-setup, times[2]-setup, times[3]-setup
 			for b.Loop() { // timed above
 			}
 			b.ReportMetric(0, "ns/op")
@@ -226,4 +227,28 @@ func BenchmarkBesideNative(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkExit is the way to Go and back: a helper call in a loop, less the loop.
+func BenchmarkExit(b *testing.B) {
+	needJIT(b)
+	const n = 1000
+	loop := func(body string) exec.Runnable {
+		text := "r6 = 1000\nloop:\n" + body + "\nr6 += -1\nif r6 != 0 goto loop\nr0 = 0\nexit"
+		return mustLoad(b, JIT{}, &loader.Program{Type: "xdp", Insns: assemble(b, text)})
+	}
+	times := least(&exec.Input{Data: make([]byte, 64)}, loop("call get_prandom_u32"), loop("r0 = 1"))
+	for b.Loop() { // timed above
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric((times[0]-times[1])/n, "ns/helper-call")
+}
+
+func mustLoad(tb testing.TB, e exec.Executor, p *loader.Program) exec.Runnable {
+	tb.Helper()
+	r, err := e.Load(p, exec.Options{Target: target})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return r
 }

@@ -26,8 +26,12 @@ type unit struct {
 type engine struct {
 	feat   features
 	proved bool
-	mu     sync.RWMutex
-	units  map[*exec.Code]*unit
+	// main is the program's own code, which is compiled before anything runs.
+	main     *exec.Code
+	mainUnit *unit
+
+	mu    sync.RWMutex
+	units map[*exec.Code]*unit // others
 }
 
 func newEngine(proved bool) (exec.Engine, error) {
@@ -47,14 +51,33 @@ func (e *engine) Compile(c *exec.Code) error {
 	u.code = nil
 	runtime.AddCleanup(u, unmap, u.text)
 	e.mu.Lock()
-	e.units[c] = u
-	e.mu.Unlock()
+	defer e.mu.Unlock()
+	if e.main == nil {
+		e.main, e.mainUnit = c, u
+	} else {
+		e.units[c] = u
+	}
 	return nil
+}
+
+// unit returns what c was compiled to, nil if it was not.
+func (e *engine) unit(c *exec.Code) *unit {
+	if c == e.main {
+		return e.mainUnit
+	}
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.units[c]
 }
 
 // executable copies code into memory that may be executed and no longer written.
 func executable(code []byte) ([]byte, error) {
-	b, err := unix.Mmap(-1, 0, len(code), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	const prot, flags = unix.PROT_READ | unix.PROT_WRITE, unix.MAP_ANON | unix.MAP_PRIVATE
+	b, err := unix.Mmap(-1, 0, len(code), prot, flags)
+	if err != nil { // programs that nobody uses any more may hold all there is
+		runtime.GC()
+		b, err = unix.Mmap(-1, 0, len(code), prot, flags)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("mmap: %w", err)
 	}
@@ -74,9 +97,7 @@ func enter(text, entry uintptr, m *exec.Machine, fuel int64) (stop uint64, left 
 
 // Run implements exec.Engine.
 func (e *engine) Run(m *exec.Machine, c *exec.Code, i int32) int32 {
-	e.mu.RLock()
-	u := e.units[c]
-	e.mu.RUnlock()
+	u := e.unit(c)
 	if u == nil { // Compile failed: the machine says so
 		return i
 	}

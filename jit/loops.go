@@ -286,7 +286,7 @@ func (k *compiler) emitLoops() error {
 }
 
 // lookupAny emits a routine that finds the bytes of the object of address s1 without a
-// look at bounds. It leaves the offset in s1 and the first byte in s2, or the
+// look at bounds. It leaves the signed offset in s1 and the first byte in s2, or the
 // carry set if there is no such object.
 func (k *compiler) lookupAny(l label) {
 	const called = 8
@@ -301,6 +301,7 @@ func (k *compiler) lookupAny(l label) {
 	k.imulI(true, s2, s2, exec.Native.RegionSize)
 	k.opM(aADD, true, s2, at(rsp, localRegions+called))
 	k.opI(aSUB, false, s1, int32(low))
+	k.extend(true, true, 32, s1, s1) // the pointer may be before the object, less than an access adds
 	write := k.newLabel()
 	k.opMI(aCMP, true, at(s2, 8), 0)
 	k.jcc(ccE, write)

@@ -32,7 +32,7 @@ FN divmod32(u8 *m, u64 n)
 	u32 r0 = 0, r1 = 20000;
 	do {
 		u32 a = (r1 + 1000) / 7, b = r1 % 13;
-		__asm__("" : "+r"(b));
+		__asm__("" : "+r"(a), "+r"(b)); // both, and one at a time
 		r0 += a;
 	} while (--r1);
 	return r0;

@@ -46,7 +46,8 @@ const (
 const yield = 1 << 31
 
 const (
-	maxCode = 1 << 20 // internal instructions of a program
+	maxCode   = 1 << 20 // internal instructions of a program
+	loopAlign = 32
 	// maxStraight bounds the instructions between two looks at fuel: there is one at
 	// each jump backwards, and wherever so many passed without.
 	maxStraight = 4096
@@ -75,6 +76,7 @@ type compiler struct {
 	slots *slots
 
 	at      []label // of jump targets, -1 for other instructions
+	heads   []bool  // targets of jumps backwards
 	exit    label   // returns to Go with the number in s2
 	table   label   // offsets of instructions, for returns of subprograms
 	stubs   []stub
@@ -104,7 +106,7 @@ func compile(c *exec.Code, feat features, proved bool) (*output, error) {
 	if n > maxCode {
 		return nil, fmt.Errorf("not compiled: %d instructions, more than %d", n, maxCode)
 	}
-	k := &compiler{in: c, feat: feat, forms: make([]exec.Form, n), insns: make([]isa.Instruction, n), at: make([]label, n), leaves: map[int32]*leaf{}, loops: map[int32]*loop{}}
+	k := &compiler{in: c, feat: feat, forms: make([]exec.Form, n), insns: make([]isa.Instruction, n), at: make([]label, n), heads: make([]bool, n), leaves: map[int32]*leaf{}, loops: map[int32]*loop{}}
 	k.out.entry, k.out.pending = make([]uint32, n), make([]uint32, n)
 	k.exit, k.table = k.newLabel(), k.newLabel()
 	if err := k.survey(); err != nil {
@@ -177,6 +179,7 @@ func (k *compiler) survey() error {
 			if k.at[t] < 0 {
 				k.at[t] = k.newLabel()
 			}
+			k.heads[t] = k.heads[t] || t <= i
 		}
 	}
 	return nil
@@ -187,6 +190,9 @@ func (k *compiler) begin() {
 	i := k.i
 	if k.at[i] >= 0 {
 		k.flush()
+		if k.heads[i] {
+			k.align(loopAlign)
+		}
 		k.bind(k.at[i])
 	}
 	if k.since++; k.since > maxStraight {

@@ -267,7 +267,7 @@ func (k *compiler) emitLoops() error {
 		if l == nil {
 			continue
 		}
-		k.align(16)
+		k.align(loopAlign)
 		k.loop, k.pending = l, 0
 		for k.i = l.head; k.i <= l.last; k.i++ {
 			if at, ok := l.at[k.i]; ok {

@@ -30,7 +30,7 @@ func (g *gen) leave(at int, s state) {
 
 // statement writes one statement.
 func (g *gen) statement(nesting int) {
-	switch g.n(26) {
+	switch g.n(31) {
 	case 0, 1, 2, 3:
 		g.arithmetic(2 + g.n(4))
 	case 4, 5:
@@ -57,6 +57,16 @@ func (g *gen) statement(nesting int) {
 		g.division()
 	case 24:
 		g.source(g.dst())
+	case 25:
+		g.movePacket()
+	case 26:
+		g.legacyLoad()
+	case 27:
+		g.variableStack()
+	case 28:
+		g.backwards()
+	case 29:
+		g.record()
 	default:
 		g.mischief()
 	}

@@ -167,6 +167,7 @@ func (g *gen) program() {
 		{Name: "arr", Type: "array", KeySize: 4, ValueSize: 48, MaxEntries: 4},
 		{Name: "hsh", Type: "hash", KeySize: 8, ValueSize: 16, MaxEntries: 16},
 		{Name: "one", Type: "array", KeySize: 4, ValueSize: 64, MaxEntries: 1},
+		{Name: "ring", Type: "ringbuf", MaxEntries: 4096},
 	}
 	g.trips = 1
 	g.r[1] = val{kind: ctxPtr}

@@ -29,6 +29,7 @@ const (
 	eNOENT   = 2
 	eBIG     = 7
 	eAGAIN   = 11
+	eNOMEM   = 12
 	eFAULT   = 14
 	eBUSY    = 16
 	eEXIST   = 17

@@ -179,7 +179,7 @@ func csumDiff(m *Machine, a *[5]uint64) uint64 {
 
 func pull(m *Machine, a *[5]uint64) uint64 {
 	if uint32(a[1]) > uint32(m.ctx.size()) {
-		return errno(eINVAL)
+		return errno(eNOMEM)
 	}
 	n := int(uint32(a[1]))
 	if n == 0 {

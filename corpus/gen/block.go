@@ -64,7 +64,11 @@ func (g *gen) statement(nesting int) {
 	case 27:
 		g.variableStack()
 	case 28:
-		g.backwards()
+		if g.rarely(4) { // Linux wants offsets that are not negative
+			g.backwards()
+			return
+		}
+		g.indexed()
 	case 29:
 		g.record()
 	default:

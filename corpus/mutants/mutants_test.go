@@ -24,7 +24,7 @@ type killer struct {
 
 // killers of every mutant, in the order in which they are asked.
 var killers = []killer{
-	{"campaign", "./corpus/diff", "Generated", []string{"BPFCHECK_PROGRAMS=1200"}},
+	{"campaign", "./corpus/diff", "Generated", []string{"BPFCHECK_PROGRAMS=400"}},
 	{"containment in the corpus", "./corpus/diff", "TestCorpus", nil},
 	{"corpus", "./corpus", "TestAnalysis|TestExpectations", nil},
 }

@@ -20,7 +20,6 @@ type span struct{ min, max uint32 }
 func exactly(n uint32) span { return span{n, n} }
 
 var (
-	none      = span{}
 	anySize   = span{1, 1 << 30}
 	fd        = exactly(4)
 	fourEight = span{4, 8} // 4 or 8 and nothing between: only multiples of 4 pass

@@ -53,10 +53,6 @@ func symbolIndex(f *loader.File, name string) int {
 	return slices.IndexFunc(f.Symbols, func(s loader.Symbol) bool { return s.Name == name })
 }
 
-func sectionIndex(f *loader.File, name string) int {
-	return slices.IndexFunc(f.Sections, func(s loader.Section) bool { return s.Name == name })
-}
-
 // reloc finds the first relocation of code against a symbol.
 func reloc(t *testing.T, f *loader.File, name string) (*loader.Section, *loader.ELFReloc) {
 	t.Helper()

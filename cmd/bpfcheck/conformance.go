@@ -97,12 +97,13 @@ func (c *conformance) decode(code []byte, opts exec.Options) ([]isa.Instruction,
 		return nil, err
 	}
 	for _, o := range objects {
-		for _, p := range o.Programs {
-			if p.Problem != "" {
-				return nil, errors.New(p.Problem)
-			}
-			return p.Insns, nil
+		if len(o.Programs) == 0 {
+			continue
 		}
+		if p := o.Programs[0]; p.Problem != "" {
+			return nil, errors.New(p.Problem)
+		}
+		return o.Programs[0].Insns, nil
 	}
 	return nil, errors.New("the object has no programs")
 }

@@ -69,7 +69,7 @@ func (d *diffCmd) flags(fs *flag.FlagSet) {
 	fs.IntVar(&d.maxInsns, "max-insns", 20_000, "give up a program after visiting `N` instructions")
 	fs.IntVar(&d.rounds, "rounds", 0, "go through a corpus `N` times; 0: until the time is over")
 	fs.StringVar(&d.out, "out", "", "write findings to this `FOLDER`")
-	fs.StringVar(&d.executors, "executors", "interp,jit", "executors to compare, a comma-separated `LIST` of interp, jit, kernel")
+	fs.StringVar(&d.executors, "executors", "", "executors to compare, a comma-separated `LIST` of interp, jit, kernel; default: interp and, where there is one, jit")
 	fs.StringVar(&d.corpus, "corpus", "", "take programs from this `PATH`: .o, .bpf and .jsonl files in it and below")
 	fs.BoolVar(&d.generate, "generate", false, "generate programs (the default without --corpus)")
 	fs.BoolVar(&d.keepGoing, "keep-going", false, "go on after a finding")
@@ -135,6 +135,9 @@ func (d *diffCmd) prepare(args []string) error {
 	others, live, err := diff.ByName(split(d.executors), compilers())
 	if err != nil {
 		return err
+	}
+	if d.executors == "" {
+		others = compilers()
 	}
 	if live {
 		if err := kernel.Available(); err != nil {

@@ -76,7 +76,7 @@ func (r Result) Row() Row {
 
 // String is the line.
 func (r Row) String() string {
-	return strings.TrimRight(fmt.Sprintf("%-26s %-8s %9d  %s", r.Name, r.Verdict, r.Conflicts, r.How), " ")
+	return strings.TrimRight(fmt.Sprintf("%-28s %-11s %9d  %s", r.Name, r.Verdict, r.Conflicts, r.How), " ")
 }
 
 // ReadLedger reads lines as String writes them. Lines that start with # are comments.

@@ -81,6 +81,9 @@ func All() []Theorem { return AllAt(isa.W64) }
 // AllAt is All for words of another width.
 func AllAt(w isa.Width) []Theorem {
 	var list []Theorem
+	for _, c := range intervalContracts {
+		list = append(list, Theorem{Domain: "interval", Law: lemmaLaw, Op: c.name, Width: w.Whole()})
+	}
 	for _, d := range Domains {
 		for _, l := range laws {
 			t := Theorem{Domain: d, Law: l.name, Width: w.Whole(), function: prefix[d] + l.function, native: l.native[d]}

@@ -2,7 +2,6 @@ package proofs
 
 import (
 	"fmt"
-	"math/bits"
 	"slices"
 
 	"github.com/bpfcheck/bpfcheck/smt/term"
@@ -22,26 +21,27 @@ type order struct {
 	operand map[term.Term]bool // of unsigned comparisons
 	width   map[int][]term.Term
 	budget  int
+	exact   bool // comparisons keep their meaning, besides
 }
 
-// comparison is also an operator of one argument, b, that is that of the term a.
+// comparison is op over a and b; or the operator of the term a, over b and c.
 type comparison struct {
-	op   term.Op
-	a, b term.Term
+	op      term.Op
+	a, b, c term.Term
 }
 
 // orderBudget bounds the comparisons that come from moving them inside.
 const orderBudget = 50_000
 
-// maxOperands bounds the words of one width whose order is spelled out, a cubic
+// maxOperands and maxExact bound the words of one width whose order is spelled out, a cubic
 // number of clauses.
-const maxOperands = 48
+const maxOperands, maxExact = 48, 20
 
 // byOrder rewrites formulas, and returns what is known of the new Bools.
-func byOrder(st *term.Store, formulas []term.Term) (rewritten, lemmas []term.Term) {
+func byOrder(st *term.Store, formulas []term.Term, keepBits bool) (rewritten, lemmas []term.Term) {
 	o := &order{
 		st: st, to: map[term.Term]term.Term{}, moved: map[comparison]term.Term{},
-		operand: map[term.Term]bool{}, width: map[int][]term.Term{}, budget: orderBudget,
+		operand: map[term.Term]bool{}, width: map[int][]term.Term{}, budget: orderBudget, exact: keepBits,
 	}
 	for _, t := range reachable(st, formulas) {
 		o.to[t] = o.rewrite(t)
@@ -86,8 +86,17 @@ func (o *order) rewrite(t term.Term) term.Term {
 		if !o.st.IsBool(args[0]) {
 			return o.inside(op, args[0], args[1])
 		}
-	case term.Extract, term.ZExt, term.SExt:
-		return o.apply(t, args[0])
+	case term.Extract:
+		if o.st.Width(t) > 1 {
+			return o.apply(t, args[:n])
+		}
+		if o.st.Op(args[0]) == term.Ite {
+			return o.apply(t, args[:n])
+		}
+	case term.ZExt, term.SExt, term.Add, term.Sub, term.Neg, term.And, term.LShr, term.Not:
+		if o.st.Width(t) > 0 {
+			return o.apply(t, args[:n])
+		}
 	}
 	return o.same(t, args[:n])
 }
@@ -108,25 +117,40 @@ func (o *order) same(t term.Term, args []term.Term) term.Term {
 	return r
 }
 
-// apply is the operator of t, of one argument, moved inside of if-then-else.
-func (o *order) apply(t, a term.Term) term.Term {
-	if o.st.Op(a) != term.Ite || o.budget <= 0 {
-		return o.same(t, []term.Term{a})
+// apply is the operator of t over words, moved inside of if-then-else.
+func (o *order) apply(t term.Term, args []term.Term) term.Term {
+	key := comparison{op: o.st.Op(t), a: t, b: args[0]}
+	if len(args) > 1 {
+		key.c = args[1]
 	}
-	key := comparison{o.st.Op(t), t, a}
 	if r, ok := o.moved[key]; ok {
 		return r
 	}
-	o.budget--
-	args, _ := o.st.Args(a)
-	r := o.st.Ite(args[0], o.apply(t, args[1]), o.apply(t, args[2]))
-	o.moved[key] = r
-	return r
+	for i, a := range args {
+		if o.st.Op(a) != term.Ite || o.budget <= 0 {
+			continue
+		}
+		o.budget--
+		choice, _ := o.st.Args(a)
+		yes, no := slices.Clone(args), slices.Clone(args)
+		yes[i], no[i] = choice[1], choice[2]
+		o.moved[key] = o.st.Ite(choice[0], o.apply(t, yes), o.apply(t, no))
+		return o.moved[key]
+	}
+	if o.st.Op(t) == term.Extract && o.st.Width(args[0]) == 64 && o.st.Width(t) == 32 {
+		high, low := split(o.st, args[0])
+		if _, lo := o.st.Bounds(t); lo == 0 {
+			return low
+		} else if lo == 32 {
+			return high
+		}
+	}
+	return o.same(t, args)
 }
 
 // inside is a comparison moved inside of if-then-else.
 func (o *order) inside(op term.Op, a, b term.Term) term.Term {
-	key := comparison{op, a, b}
+	key := comparison{op: op, a: a, b: b}
 	if r, ok := o.moved[key]; ok {
 		return r
 	}
@@ -148,24 +172,97 @@ func (o *order) inside(op term.Op, a, b term.Term) term.Term {
 	return r
 }
 
-// leaf is a comparison of two words, unsigned or for equality, with as few bits as
-// they have: so that those of subregisters are of one width however they are said.
+// leaf is a comparison of two words, unsigned or for equality. Those of 64 bits are
+// compared half by half, so that what is said of subregisters and of words is about
+// the same halves.
 func (o *order) leaf(op term.Op, a, b term.Term) term.Term {
-	m, n := o.bits(a), o.bits(b)
-	if w := max(m, n, 32); w < o.st.Width(a) {
-		a, b = o.low(a, w), o.low(b, w)
+	st := o.st
+	if o.exact {
+		return o.halves(op, a, b)
 	}
+	switch st.Width(a) {
+	case 64:
+	case 32, 128:
+		return o.halves(op, a, b)
+	default:
+		return o.bits(op, a, b)
+	}
+	a, b = o.balance(op, a, b)
+	aHigh, aLow := split(st, a)
+	bHigh, bLow := split(st, b)
+	same := o.halves(term.Eq, aHigh, bHigh)
+	low := o.halves(op, aLow, bLow)
+	if op == term.Eq {
+		return st.And(same, low)
+	}
+	return st.Or(o.halves(op, aHigh, bHigh), st.And(same, low))
+}
+
+// bits is a comparison of words of other widths, which are known bit by bit. The
+// sign bit of a word says on which side of 2^31 its high half is.
+func (o *order) bits(op term.Op, a, b term.Term) term.Term {
+	st := o.st
+	if op == term.Ult {
+		return st.Ult(a, b)
+	}
+	if o.isConst(a) {
+		a, b = b, a
+	}
+	v, ok := st.Value(b)
+	if !ok || st.Width(a) != 1 || st.Op(a) != term.Extract {
+		return st.Eq(a, b)
+	}
+	args, _ := st.Args(a)
+	of, sign := args[0], st.Word(32, 1<<31)
+	i, _ := st.Bounds(a)
+	switch high, low := of, of; {
+	case st.Width(of) == 64:
+		high, low = split(st, of)
+		if of = high; i == 31 {
+			of = low
+		}
+		if i != 31 && i != 63 {
+			return st.Eq(a, b)
+		}
+	case st.Width(of) != 32 || i != 31:
+		return st.Eq(a, b)
+	}
+	below := o.halves(term.Ult, of, sign)
+	if v.IsZero() {
+		return below
+	}
+	return st.Not(below)
+}
+
+// balance makes a == b + c of a - b == c if that carries nothing out of the low half.
+func (o *order) balance(op term.Op, a, b term.Term) (x, y term.Term) {
+	st := o.st
+	if o.isConst(a) {
+		a, b = b, a
+	}
+	if c, ok := st.Value(b); ok && op == term.Eq && c.IsZero() && st.Op(a) == term.Sub {
+		args, _ := st.Args(a)
+		return args[0], args[1]
+	}
+	return a, b
+}
+
+// halves is a comparison of two words that are not taken apart.
+func (o *order) halves(op term.Op, a, b term.Term) term.Term {
 	o.note(a)
 	o.note(b)
 	if op == term.Ult {
 		return o.less(a, b)
+	}
+	if o.exact {
+		return o.st.Eq(a, b)
 	}
 	return o.st.And(o.st.Not(o.less(a, b)), o.st.Not(o.less(b, a)))
 }
 
 // less is the Bool that stands for a < b.
 func (o *order) less(a, b term.Term) term.Term {
-	if t := o.st.Ult(a, b); t == term.True || t == term.False {
+	if t := o.st.Ult(a, b); t == term.True || t == term.False || o.exact {
 		return t
 	}
 	return o.st.BoolVar(fmt.Sprintf("less#%d#%d", a, b))
@@ -187,44 +284,9 @@ func value(n int) term.Value {
 	return term.V(1 << n)
 }
 
-// low is the low w bits of a word that has no others, without a trace of them.
-func (o *order) low(a term.Term, w int) term.Term {
-	if args, n := o.st.Args(a); n > 0 {
-		switch {
-		case o.st.Op(a) == term.And && o.isConst(args[1]) && o.bits(args[1]) == w:
-			a = args[0]
-		case o.st.Op(a) == term.And && o.isConst(args[0]) && o.bits(args[0]) == w:
-			a = args[1]
-		}
-	}
-	return o.st.Extract(w-1, 0, a)
-}
-
 func (o *order) isConst(a term.Term) bool {
 	_, ok := o.st.Value(a)
 	return ok
-}
-
-// bits is how many low bits of a word may be other than 0.
-func (o *order) bits(a term.Term) int {
-	if v, ok := o.st.Value(a); ok {
-		if v.Hi != 0 {
-			return 64 + bits.Len64(v.Hi)
-		}
-		return bits.Len64(v.Lo)
-	}
-	args, _ := o.st.Args(a)
-	switch o.st.Op(a) {
-	case term.ZExt:
-		return o.bits(args[0])
-	case term.And:
-		return min(o.bits(args[0]), o.bits(args[1]))
-	case term.Concat:
-		if v, ok := o.st.Value(args[0]); ok && v.IsZero() {
-			return o.bits(args[1])
-		}
-	}
-	return o.st.Width(a)
 }
 
 func (o *order) note(a term.Term) {
@@ -237,21 +299,54 @@ func (o *order) note(a term.Term) {
 // lemmas spells out the order of the operands.
 func (o *order) lemmas() []term.Term {
 	var list []term.Term
-	for _, w := range []int{8, 16, 32, 64, 128} {
+	for _, w := range []int{32, 64, 128} {
 		words := o.width[w]
-		if len(words) > maxOperands {
+		if o.exact && len(words) > maxExact {
+			words = words[:maxExact]
+		} else if len(words) > maxOperands {
 			words = words[:maxOperands]
 		}
+		list = append(list, o.neighbours(w, words)...)
 		for i, a := range words {
 			for j, b := range words {
 				if i < j {
 					list = append(list, o.st.Not(o.st.And(o.less(a, b), o.less(b, a))))
+					if o.exact {
+						list = append(list, o.st.OrAll(o.st.Eq(a, b), o.less(a, b), o.less(b, a)))
+					}
 				}
 				for k, c := range words {
 					if i != j && j != k && i != k {
 						list = append(list, o.st.OrAll(o.less(a, b), o.less(b, c), o.st.Not(o.less(a, c))))
 					}
 				}
+			}
+		}
+	}
+	return list
+}
+
+// neighbours says that nothing is between a and a + 1, where both are compared.
+func (o *order) neighbours(w int, words []term.Term) []term.Term {
+	st := o.st
+	var list []term.Term
+	max := st.Not(st.Const(w, term.Value{}))
+	one := st.Const(w, term.V(1))
+	for _, a := range words {
+		next := st.Add(a, one)
+		if o.isConst(a) || !o.operand[next] {
+			continue
+		}
+		last := st.Eq(a, max)
+		if !o.exact {
+			last = st.Not(o.less(a, max))
+			o.note(max)
+		}
+		list = append(list, st.Or(last, o.less(a, next)))
+		for _, c := range words {
+			if c != a && c != next {
+				list = append(list, st.Implies(o.less(a, c), st.Not(o.less(c, next))))
+				list = append(list, st.Implies(last, st.Not(o.less(c, next))))
 			}
 		}
 	}

@@ -94,6 +94,9 @@ func instruction(op isa.ALUOp, w isa.Width) string {
 	case isa.Neg:
 		return fmt.Sprintf("%s6 = -%s6", r, r)
 	case isa.MovSX8, isa.MovSX16, isa.MovSX32:
+		if w.Field(op) == w.Op { // which is no instruction of its own
+			return "w6 = w7"
+		}
 		return fmt.Sprintf("%s6 = (s%d)%s7", r, w.Field(op), r)
 	case isa.Trunc16, isa.Trunc32, isa.Trunc64:
 		return fmt.Sprintf("r6 = le%d r6", w.Field(op))

@@ -18,8 +18,12 @@ package proofs
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
+	"github.com/bpfcheck/bpfcheck/isa"
 	"github.com/bpfcheck/bpfcheck/proofs/ssaterm"
 	"github.com/bpfcheck/bpfcheck/smt"
 	"github.com/bpfcheck/bpfcheck/smt/term"
@@ -34,10 +38,16 @@ const (
 	Unknown Verdict = iota
 	Proved
 	Refuted
+	Conditional // proved from something that is not proved here, as Why says
+
+	// NumVerdicts is one more than the last verdict.
+	NumVerdicts
 )
 
 // String is the verdict's name in the ledger.
-func (v Verdict) String() string { return [...]string{"unknown", "proved", "refuted"}[v] }
+func (v Verdict) String() string {
+	return [...]string{"unknown", "proved", "refuted", "conditional"}[v]
+}
 
 // Options of Prove.
 type Options struct {
@@ -56,15 +66,23 @@ type Result struct {
 	Time      time.Duration
 	Why       string          // it is unknown, or refuted: the goal and the reason
 	Example   *Counterexample // if it was refuted
+
+	uses []string // contracts
 }
 
 // Prover reads the sources once.
-type Prover struct{ prog *ssaterm.Program }
+type Prover struct {
+	prog *ssaterm.Program
+
+	mu        sync.Mutex
+	contracts map[string]bool // whether they are proved, once that was tried
+}
 
 // Paths of the packages whose source the theorems are about.
 const (
-	module      = "github.com/bpfcheck/bpfcheck"
-	theoremPath = module + "/proofs/theorem"
+	module       = "github.com/bpfcheck/bpfcheck"
+	theoremPath  = module + "/proofs/theorem"
+	intervalPath = module + "/domains/interval"
 )
 
 // NewProver loads the source of the domains from the module that src.Dir is in.
@@ -74,7 +92,7 @@ func NewProver(ctx context.Context, src ssaterm.Source) (*Prover, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Prover{p}, nil
+	return &Prover{prog: p, contracts: map[string]bool{}}, nil
 }
 
 // goal is something to refute.
@@ -114,19 +132,58 @@ func (p *Prover) Prove(ctx context.Context, t Theorem, o Options) (Result, error
 // attempt picks the way that is known to work for the law and the operation.
 func (p *Prover) attempt(ctx context.Context, t Theorem, o Options, r *Result) (how string, err error) {
 	switch {
-	case t.shifts():
-		return p.byCases(ctx, t, o, r)
 	case t.nonlinear():
-		return "lemmas of arithmetic", p.ask(ctx, t, variant{lemmas: true}, allGoals, o, r)
-	case t.Law == "widen":
-		return "direct; thresholds by contract", p.ask(ctx, t, variant{}, allGoals, o, r)
+		err = p.ask(ctx, t, variant{lemmas: true}, o, r)
+		if r.Verdict == Proved {
+			r.Verdict, r.Why = Conditional, "on laws of products and quotients that are not proved here"
+		}
+		return "", err
+	case t.Domain == "tnum":
+		how = "direct"
+		if t.Law == "widen" {
+			how = "direct, thresholds by contract"
+		}
+		return how, p.ask(ctx, t, variant{}, o, r)
 	}
-	return "direct", p.ask(ctx, t, variant{}, allGoals, o, r)
+	if err := p.ask(ctx, t, variant{contracts: true}, o, r); err != nil || r.Verdict != Proved {
+		return "", err
+	}
+	how = "direct"
+	if t.Law == "widen" {
+		how = "direct, thresholds by contract"
+	}
+	if len(r.uses) > 0 {
+		how = "contracts of " + strings.Join(r.uses, ", ")
+	}
+	for _, name := range r.uses {
+		ok, err := p.relies(ctx, name, o)
+		if err != nil {
+			return "", err
+		}
+		if !ok {
+			r.Verdict, r.Why = Conditional, "on the contract of "+name+", which is not proved"
+		}
+	}
+	return how, nil
 }
 
-// shifts reports whether the theorem is about a shift by a word.
-func (t Theorem) shifts() bool {
-	return t.Law == "alu" && (t.Op == "lsh" || t.Op == "rsh" || t.Op == "arsh")
+// relies reports whether the contract of a function is proved, and proves it the
+// first time.
+func (p *Prover) relies(ctx context.Context, name string, o Options) (bool, error) {
+	p.mu.Lock()
+	known, ok := p.contracts[name]
+	p.mu.Unlock()
+	if ok {
+		return known, nil
+	}
+	r, err := p.Prove(ctx, Theorem{Domain: "interval", Law: lemmaLaw, Op: name, Width: isa.W64}, o)
+	if err != nil {
+		return false, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.contracts[name] = r.Verdict == Proved
+	return r.Verdict == Proved, nil
 }
 
 // nonlinear reports whether the theorem multiplies or divides words.
@@ -134,33 +191,18 @@ func (t Theorem) nonlinear() bool {
 	return t.Law == "alu" && (t.Op == "mul" || t.Op == "div" || t.Op == "sdiv" || t.Op == "mod" || t.Op == "smod")
 }
 
-// byCases proves soundness for each amount on its own.
-func (p *Prover) byCases(ctx context.Context, t Theorem, o Options, r *Result) (string, error) {
-	if err := p.ask(ctx, t, variant{}, []int{0, 1}, o, r); err != nil || r.Verdict != Proved {
-		return "", err
-	}
-	n := int(t.Width.Op)
-	for k := 0; k < n && r.Verdict == Proved; k++ {
-		if err := p.ask(ctx, t, variant{cases: true, amount: k}, []int{2}, o, r); err != nil {
-			return "", err
-		}
-	}
-	return fmt.Sprintf("%d cases of the amount", n), nil
-}
-
-var allGoals = []int{0, 1, 2}
-
-// ask tries some of the goals of a theorem, and makes it Proved if all are.
-func (p *Prover) ask(ctx context.Context, t Theorem, v variant, goals []int, o Options, r *Result) error {
+// ask tries the goals of a theorem, and makes it Proved if all are.
+func (p *Prover) ask(ctx context.Context, t Theorem, v variant, o Options, r *Result) error {
 	q, err := p.translate(t, v)
 	if err != nil {
 		return err
 	}
 	r.Verdict, r.Terms = Proved, max(r.Terms, q.store.Len())
-	list := q.goals()
-	for _, n := range goals {
-		g := list[n]
-		if ok, err := q.byOrder(ctx, g, o, r); ok || err != nil {
+	r.uses = q.uses
+	for _, g := range q.goals() {
+		if t.Domain == "tnum" {
+			// It has next to nothing to compare.
+		} else if ok, err := q.byOrder(ctx, g, o, r); ok || err != nil {
 			if err != nil {
 				return err
 			}
@@ -176,7 +218,7 @@ func (p *Prover) ask(ctx context.Context, t Theorem, v variant, goals []int, o O
 		case answer == smt.Sat:
 			r.Verdict, r.Why = Refuted, g.name
 			r.Example = q.example(t, m)
-			if q.lemmas != nil && !r.Example.Confirmed { // of the lemmas, perhaps
+			if (q.lemmas != nil || len(q.facts) > 0) && !r.Example.Confirmed { // of the lemmas, perhaps
 				r.Verdict, r.Why, r.Example = Unknown, g.name+": the lemmas are too weak", nil
 			}
 		default:
@@ -187,13 +229,18 @@ func (p *Prover) ask(ctx context.Context, t Theorem, v variant, goals []int, o O
 	return nil
 }
 
-// byOrder reports whether a goal can be refuted by what is known of order alone.
+// byOrder reports whether a goal can be refuted by what is known of order, alone or
+// beside the bits.
 func (q *question) byOrder(ctx context.Context, g goal, o Options, r *Result) (bool, error) {
-	q.order = true
-	defer func() { q.order = false }()
-	o.Timeout = min(o.timeout(), 5*time.Second)
-	answer, _, _, err := q.refute(ctx, g, o, r)
-	return answer == smt.Unsat, err
+	defer func() { q.order = bitsOnly }()
+	o.Timeout = o.timeout() / 4
+	for _, q.order = range []int{orderOnly, orderAndBits} {
+		answer, _, _, err := q.refute(ctx, g, o, r)
+		if answer == smt.Unsat || err != nil {
+			return true, err
+		}
+	}
+	return false, nil
 }
 
 // timeout is what a goal may take.
@@ -220,13 +267,13 @@ func (q *question) refute(ctx context.Context, g goal, o Options, r *Result) (sm
 	default:
 		return smt.Unknown, nil, nil, fmt.Errorf("unknown backend %q; there are go and z3", o.Backend)
 	}
-	all := g.all
+	all := append(slices.Clone(q.facts), g.all...)
 	if q.lemmas != nil {
 		all = append(q.lemmas.all(), all...)
 	}
-	if q.order {
+	if q.order != bitsOnly {
 		var known []term.Term
-		all, known = byOrder(q.store, all)
+		all, known = byOrder(q.store, all, q.order == orderAndBits)
 		all = append(all, known...)
 	}
 	for _, t := range all {

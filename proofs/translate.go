@@ -4,15 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"go/types"
+	"slices"
 
 	"golang.org/x/tools/go/ssa"
 
+	"github.com/bpfcheck/bpfcheck/isa"
 	"github.com/bpfcheck/bpfcheck/proofs/ssaterm"
 	"github.com/bpfcheck/bpfcheck/smt/term"
 )
 
-// amountBits is how many low bits of a word are a shift's amount, at most.
-const amountBits = 6
+// lemmaLaw is the law of the rows about contracts.
+const lemmaLaw = "lemma"
 
 // question is a theorem as terms.
 type question struct {
@@ -20,8 +22,10 @@ type question struct {
 	inputs  []ssaterm.Value // of the native function
 	outcome ssaterm.Tuple
 	panics  []ssaterm.Obligation
-	lemmas  *lemmas // nil: none are used
-	order   bool    // comparisons are known by their order only
+	lemmas  *lemmas     // nil: none are used
+	uses    []string    // contracts
+	facts   []term.Term // instances of contracts
+	order   int         // how comparisons are told to the solver
 }
 
 // The fields of theorem.Outcome.
@@ -34,15 +38,24 @@ const (
 
 func (q *question) field(i int) term.Term { return q.outcome[i].(ssaterm.Scalar).T }
 
+// How comparisons are told: see order.
+const (
+	bitsOnly = iota
+	orderOnly
+	orderAndBits
+)
+
 // variant is how to ask a theorem.
 type variant struct {
-	lemmas bool // products and quotients are known by lemmas only
-	amount int  // of a shift, if cases is set
-	cases  bool
+	lemmas    bool // products and quotients are known by lemmas only
+	contracts bool // functions with contracts are known by these only
 }
 
 // translate reads the theorem's function.
 func (p *Prover) translate(t Theorem, v variant) (*question, error) {
+	if t.Law == lemmaLaw {
+		return p.lemma(t.Op)
+	}
 	f, err := p.prog.Func(theoremPath, t.function)
 	if err != nil {
 		return nil, err
@@ -50,11 +63,14 @@ func (p *Prover) translate(t Theorem, v variant) (*question, error) {
 	q := &question{store: term.NewStore()}
 	x := ssaterm.NewExecutor(q.store, p.prog)
 	summarise(x)
+	c := &contracts{st: q.store}
+	if v.contracts {
+		if err := c.install(p, x, []string{"canonical", "lowHalf"}); err != nil {
+			return nil, err
+		}
+	}
 	if q.inputs, err = t.arguments(x, f); err != nil {
 		return nil, err
-	}
-	if v.cases { // the low bits of y, which are the amount
-		q.inputs[len(q.inputs)-1] = ssaterm.Scalar{T: q.store.Concat(q.store.Var("yHigh", 64-amountBits), q.store.Word(amountBits, uint64(v.amount)))}
 	}
 	if v.lemmas {
 		q.lemmas = newLemmas(q.store)
@@ -69,6 +85,7 @@ func (p *Prover) translate(t Theorem, v variant) (*question, error) {
 		return nil, errors.New("the theorem is no Outcome")
 	}
 	q.panics = x.Obligations()
+	q.facts, q.uses = c.about(q.words()), c.names()
 	if v.lemmas && t.Law == "alu" && t.Op == "mul" {
 		st, n := q.store, len(q.inputs)
 		mask := st.Word(64, t.Width.Mask())
@@ -119,4 +136,15 @@ func summarise(x *ssaterm.Executor) {
 	}
 	x.Summarise("(*"+module+"/domains.Thresholds).Above", contract(true))
 	x.Summarise("(*"+module+"/domains.Thresholds).Below", contract(false))
+}
+
+// words are the words that a theorem is about: its inputs, and its concrete result.
+func (q *question) words() []term.Term {
+	var list []term.Term
+	for _, v := range append(slices.Clone(q.inputs), q.outcome[sound+3]) {
+		if s, ok := v.(ssaterm.Scalar); ok && q.store.Width(s.T) == 64 && !slices.Contains(list, s.T) {
+			list = append(list, s.T)
+		}
+	}
+	return list
 }

@@ -22,8 +22,8 @@ Proves that the operators of the abstract domains are sound, for all inputs, fro
 source of this module: run it in a checkout (or name one with --source). It needs the go
 command. A theorem that fails comes with inputs and a BPF program that show it.
 
-Exit status: 0 all theorems that were asked for are proved, 1 some is not (refuted, or
-unknown within the time), 2 wrong usage or source that cannot be read, 130 interrupted.`,
+Exit status: 0 all theorems that were asked for are proved, 1 some is not (refuted,
+unknown within the time, or conditional: proved from what is not proved here), 2 wrong usage or source that cannot be read, 130 interrupted.`,
 	new: func() command { return &proveCommand{} },
 }
 
@@ -103,7 +103,8 @@ func (c *proveCommand) prove(e *env, list []proofs.Theorem) int {
 		return e.fail("prove: %v", err)
 	}
 	bar := isTerminal(e.stderr)
-	var counts [3]int
+	var counts [proofs.NumVerdicts]int
+	done := 0
 	var writeErr error
 	print := func(s string) {
 		if _, err := fmt.Fprint(e.stdout, s); err != nil && writeErr == nil {
@@ -113,6 +114,7 @@ func (c *proveCommand) prove(e *env, list []proofs.Theorem) int {
 	o := proofs.Options{Backend: c.backend, Timeout: c.timeout}
 	err = p.ProveAll(e.ctx, list, o, c.jobs, func(r proofs.Result) {
 		counts[r.Verdict]++
+		done++
 		if bar {
 			fmt.Fprint(e.stderr, "\r\x1b[K")
 		}
@@ -121,7 +123,7 @@ func (c *proveCommand) prove(e *env, list []proofs.Theorem) int {
 		} else {
 			print(proveText(r))
 		}
-		if done := counts[0] + counts[1] + counts[2]; bar && done < len(list) {
+		if bar && done < len(list) {
 			fmt.Fprintf(e.stderr, "bpfcheck: %d of %d theorems, next %s", done, len(list), list[done].Name())
 		}
 	})
@@ -139,8 +141,8 @@ func (c *proveCommand) prove(e *env, list []proofs.Theorem) int {
 		return e.written(writeErr)
 	}
 	if c.format == "text" {
-		print(fmt.Sprintf("\n%s: %d proved, %d refuted, %d unknown in %s\n", plural(len(list), "theorem"),
-			counts[proofs.Proved], counts[proofs.Refuted], counts[proofs.Unknown], duration(time.Since(start).Microseconds())))
+		print(fmt.Sprintf("\n%s: %d proved, %d conditional, %d refuted, %d unknown in %s\n", plural(len(list), "theorem"),
+			counts[proofs.Proved], counts[proofs.Conditional], counts[proofs.Refuted], counts[proofs.Unknown], duration(time.Since(start).Microseconds())))
 	}
 	if counts[proofs.Proved] != len(list) {
 		return exitNotSafe
@@ -151,7 +153,7 @@ func (c *proveCommand) prove(e *env, list []proofs.Theorem) int {
 // proveText is a line of the table, and what shows a theorem to be wrong.
 func proveText(r proofs.Result) string {
 	row := r.Row()
-	s := fmt.Sprintf("%-26s %-8s %9s  %s\n", row.Name, row.Verdict, duration(r.Time.Microseconds()), row.How)
+	s := fmt.Sprintf("%-28s %-11s %9s  %s\n", row.Name, row.Verdict, duration(r.Time.Microseconds()), row.How)
 	if x := r.Example; x != nil {
 		s += "  " + x.String() + "\n" + x.Program
 	}

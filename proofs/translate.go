@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/tools/go/ssa"
 
-	"github.com/bpfcheck/bpfcheck/isa"
 	"github.com/bpfcheck/bpfcheck/proofs/ssaterm"
 	"github.com/bpfcheck/bpfcheck/smt/term"
 )

@@ -41,8 +41,8 @@ var table = []mutant{
 		{"a.Max() & b.Max() &^ ones}.and", "a.Mask & b.Mask &^ ones}.and"}}},
 	{"13", "bounds of DIV: divided by the wrong ends", "domains/interval/alu.go", []edit{
 		{"return r.line(ones(n)>>1, x.Lo/y.Hi, x.Hi/y.Lo)", "return r.line(ones(n)>>1, x.Lo/y.Hi, x.Hi/y.Hi)"}}},
-	{"14", "32-bit MOD leaves its dividend untruncated", "domains/tnum/alu.go", []edit{
-		{"func Mod(w isa.Width, a, b Tnum) Tnum {\n\ta, b = a.and(w.Mask()), b.and(w.Mask())", "func Mod(w isa.Width, a, b Tnum) Tnum {\n\tb = b.and(w.Mask())"}}},
+	{"14", "MOD by 0 does not leave the truncated dividend", "domains/interval/alu.go", []edit{
+		{"\tif y.Lo == 0 {\n\t\tr = r.line(top, x.Lo, x.Hi)\n", "\tif y.Lo == 0 {\n"}}},
 	{"15", "known bits of ADD: carries forgotten", "domains/tnum/alu.go", []edit{
 		{"greatest := least + a.Mask + b.Mask", "greatest := least | a.Mask | b.Mask"}}},
 	{"16", "sign extension leaves negative numbers small", "domains/interval/convert.go", []edit{

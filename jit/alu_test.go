@@ -24,7 +24,7 @@ var immediates = []int32{0, 1, -1, 2, 3, 5, 7, 10, 13, 16, 31, 32, 33, 63, 64, -
 func with(tb testing.TB, p *loader.Program, f features) exec.Runnable {
 	tb.Helper()
 	needJIT(tb)
-	r, err := exec.LoadWith(engineWith(f), p, exec.Options{Target: target, Raw: p.Type == ""})
+	r, err := exec.LoadWith(engineWith(f, slice), p, exec.Options{Target: target, Raw: p.Type == ""})
 	if err != nil {
 		tb.Fatal(err)
 	}

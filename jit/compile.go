@@ -41,6 +41,10 @@ const (
 	localsSize = localSlots - 8 + maxSlots*slotBytes
 )
 
+// slice is the most instructions that native code runs before Go may schedule: at 40
+// cycles for the slowest a collection waits half a millisecond.
+const slice = 1 << 15
+
 // yield, in the number that native code returns, says that the instruction may be
 // run natively again at once.
 const yield = 1 << 31
@@ -81,6 +85,7 @@ type compiler struct {
 	table   label   // offsets of instructions, for returns of subprograms
 	stubs   []stub
 	leaves  map[int32]*leaf
+	returns map[int32]label // of instructions that frames do not return to directly
 	leaf    *leaf           // being emitted, nil in the main text
 	loop    *loop           // likewise
 	loops   map[int32]*loop // by head, of programs that are proved safe
@@ -106,7 +111,7 @@ func compile(c *exec.Code, feat features, proved bool) (*output, error) {
 	if n > maxCode {
 		return nil, fmt.Errorf("not compiled: %d instructions, more than %d", n, maxCode)
 	}
-	k := &compiler{in: c, feat: feat, forms: make([]exec.Form, n), insns: make([]isa.Instruction, n), at: make([]label, n), heads: make([]bool, n), leaves: map[int32]*leaf{}, loops: map[int32]*loop{}}
+	k := &compiler{in: c, feat: feat, forms: make([]exec.Form, n), insns: make([]isa.Instruction, n), at: make([]label, n), heads: make([]bool, n), leaves: map[int32]*leaf{}, returns: map[int32]label{}, loops: map[int32]*loop{}}
 	k.out.entry, k.out.pending = make([]uint32, n), make([]uint32, n)
 	k.exit, k.table = k.newLabel(), k.newLabel()
 	if err := k.survey(); err != nil {
@@ -349,14 +354,18 @@ func (k *compiler) emitExit() {
 	k.ret()
 }
 
-// emitTable emits the offsets of all instructions from the table itself, for exits.
+// emitTable emits the offsets of the places that exits may return to, from the table
+// itself, by instruction. A direct place has no steps pending: it is behind a call.
 func (k *compiler) emitTable() {
 	k.align(8)
 	k.bind(k.table)
 	k.out.table = len(k.buf)
 	base := int32(len(k.buf))
 	if slices.Contains(k.forms, exec.Exit) {
-		for _, e := range k.out.entry {
+		for i, e := range k.out.entry {
+			if l, ok := k.returns[int32(i)]; ok {
+				e = uint32(k.labels[l])
+			}
 			k.imm32(int32(e) - base)
 		}
 	}

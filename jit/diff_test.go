@@ -269,7 +269,8 @@ func differential(t *testing.T, seed uint64, n int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		jit, err := JIT{}.Load(p, opts)
+		// Short slices, so that native code stops and goes on in many places.
+		jit, err := exec.LoadWith(engineWith(features{bmi2: hasBMI2}, []int64{1, 2, 7, 50, slice}[g.IntN(5)]), p, opts)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,10 +12,6 @@ import (
 	"github.com/bpfcheck/bpfcheck/exec"
 )
 
-// slice is the most instructions that native code runs before Go may schedule: at 40
-// cycles for the slowest a collection waits half a millisecond.
-const slice = 1 << 15
-
 // unit is a program in executable memory.
 type unit struct {
 	output
@@ -25,6 +21,7 @@ type unit struct {
 // engine serves one program and those that it calls.
 type engine struct {
 	feat   features
+	slice  int64
 	proved bool
 	// main is the program's own code, which is compiled before anything runs.
 	main     *exec.Code
@@ -35,7 +32,7 @@ type engine struct {
 }
 
 func newEngine(proved bool) (exec.Engine, error) {
-	return &engine{feat: features{bmi2: cpu.X86.HasBMI2}, proved: proved, units: map[*exec.Code]*unit{}}, nil
+	return &engine{feat: features{bmi2: cpu.X86.HasBMI2}, slice: slice, proved: proved, units: map[*exec.Code]*unit{}}, nil
 }
 
 // Compile implements exec.Engine.
@@ -103,7 +100,7 @@ func (e *engine) Run(m *exec.Machine, c *exec.Code, i int32) int32 {
 	}
 	text := uintptr(unsafe.Pointer(unsafe.SliceData(u.text)))
 	for {
-		n := min(m.Fuel-m.Steps, slice)
+		n := min(m.Fuel-m.Steps, e.slice)
 		stop, left := enter(text, text+uintptr(u.entry[i]), m, n+int64(u.pending[i]))
 		runtime.KeepAlive(u)
 		i = int32(stop &^ yield)

@@ -8,4 +8,6 @@ import (
 
 var hasBMI2 = cpu.X86.HasBMI2
 
-func engineWith(f features) exec.Engine { return &engine{feat: f, units: map[*exec.Code]*unit{}} }
+func engineWith(f features, slice int64) exec.Engine {
+	return &engine{feat: f, slice: slice, units: map[*exec.Code]*unit{}}
+}

@@ -6,4 +6,4 @@ import "github.com/bpfcheck/bpfcheck/exec"
 
 const hasBMI2 = false
 
-func engineWith(features) exec.Engine { return nil }
+func engineWith(features, int64) exec.Engine { return nil }

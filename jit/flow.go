@@ -36,30 +36,27 @@ func (k *compiler) place(i int32) label {
 
 // refund returns to Go before the present instruction after it and the pending
 // steps were subtracted. Go expects the steps that are pending in the main text.
-func (k *compiler) refund(also func()) label {
+func (k *compiler) refund() label {
 	i := k.i
 	return k.outOfLine(func() {
 		k.opI(aADD, true, fuel, int32(k.out.pending[i]+1))
-		if also != nil {
-			also()
-		}
 		k.leave(i, 0)
 	})
 }
 
 // back emits a taken jump backwards, with its look at the fuel. What follows is
 // reached by other ways only.
-func (k *compiler) back(t int32, also func()) {
+func (k *compiler) back(t int32) {
 	n := k.pending + 1
 	k.opI(aSUB, true, fuel, int32(n))
 	k.jcc(ccG, k.place(t))
-	k.jmp(k.refund(also))
+	k.jmp(k.refund())
 }
 
 // jump emits an unconditional jump.
 func (k *compiler) jump() {
 	if t := k.in.Target(k.i); t <= k.i {
-		k.back(t, nil)
+		k.back(t)
 	} else {
 		k.pending++
 		k.flush()
@@ -97,7 +94,7 @@ func (k *compiler) condJump(in isa.Instruction) error {
 	}
 	over := k.newLabel()
 	k.jcc(conds[cond].not(), over)
-	k.back(t, nil)
+	k.back(t)
 	k.bind(over)
 	k.pending++
 	return nil
@@ -172,10 +169,7 @@ func (k *compiler) mayGoto() {
 		over := k.newLabel()
 		k.opMI(aSUB, true, count, 1)
 		k.jcc(ccS.not(), over)
-		k.back(t, func() { // Go decrements it again
-			k.load(false, 8, s1, at(rsp, localMachine))
-			k.opMI(aADD, true, count, 1)
-		})
+		k.back(t) // if that returns to Go, the count is decremented again, from below 0
 		k.bind(over)
 		k.pending++
 		return
@@ -202,7 +196,7 @@ func (k *compiler) callLocal() error {
 	k.opM(aCMP, true, frameTop, at(rsp, localLast))
 	k.jcc(ccAE, k.stop())
 	k.opI(aSUB, true, fuel, int32(n))
-	k.jcc(ccLE, k.refund(nil))
+	k.jcc(ccLE, k.refund())
 	k.pending = 0
 	if leaf := k.leaves[t]; leaf != nil {
 		return k.callLeaf(leaf)
@@ -396,6 +390,7 @@ func (k *compiler) callLeaf(l *leaf) error {
 		}
 		k.pending++ // the exit
 		k.leaf, k.i = nil, call
+		k.returnStub(call + 1)
 	} else {
 		k.call(l.entry)
 	}
@@ -406,6 +401,18 @@ func (k *compiler) callLeaf(l *leaf) error {
 		k.pop(native[r])
 	}
 	return nil
+}
+
+// returnStub makes exits that return to instruction i, for a frame that Go made, come
+// by a place that adds the steps pending there: those of the leaf that was inlined.
+func (k *compiler) returnStub(i int32) {
+	l := k.outOfLine(func() {
+		k.opI(aADD, true, fuel, int32(k.out.pending[i]))
+		to := k.newLabel()
+		k.labels[to] = int32(k.out.entry[i])
+		k.jmp(to)
+	})
+	k.returns[i] = l
 }
 
 // emitLeaves emits the second copies of leaves.

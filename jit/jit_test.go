@@ -50,6 +50,10 @@ func both(tb testing.TB, p *loader.Program, opts exec.Options, inputs ...*exec.I
 	if err != nil {
 		tb.Fatal(err)
 	}
+	short, err := exec.LoadWith(engineWith(features{bmi2: hasBMI2}, 3), p, opts)
+	if err != nil {
+		tb.Fatal(err)
+	}
 	proved, err := JIT{Proved: true}.Load(p, opts)
 	if err != nil {
 		tb.Fatal(err)
@@ -59,6 +63,9 @@ func both(tb testing.TB, p *loader.Program, opts exec.Options, inputs ...*exec.I
 		w, g := want.Run(in), got.Run(in)
 		if w != g {
 			tb.Errorf("input %d: interpreter %+v, jit %+v", n, w, g)
+		}
+		if s := short.Run(in); s != w {
+			tb.Errorf("input %d: interpreter %+v, jit in short slices %+v", n, w, s)
 		}
 		if w.Fault == exec.NoFault {
 			if u := proved.Run(in); u != w {

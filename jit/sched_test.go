@@ -64,7 +64,7 @@ func stopping() *metrics.Float64Histogram {
 // for the median and all figures are logged.
 func TestCollection(t *testing.T) {
 	needJIT(t)
-	e := &timed{Engine: engineWith(features{bmi2: hasBMI2})}
+	e := &timed{Engine: engineWith(features{bmi2: hasBMI2}, slice)}
 	r, err := exec.LoadWith(e, &loader.Program{Insns: assemble(t, slowLoop)}, exec.Options{Target: target})
 	if err != nil {
 		t.Fatal(err)

@@ -198,8 +198,8 @@ func (o *order) leaf(op term.Op, a, b term.Term) term.Term {
 	return st.Or(o.halves(op, aHigh, bHigh), st.And(same, low))
 }
 
-// bits is a comparison of words of other widths, which are known bit by bit. The
-// sign bit of a word says on which side of 2^31 its high half is.
+// bits is a comparison of words of other widths, which are known bit by bit. That
+// the leading bits of a word are all 0, or all 1, is about its order.
 func (o *order) bits(op term.Op, a, b term.Term) term.Term {
 	st := o.st
 	if op == term.Ult {
@@ -208,30 +208,21 @@ func (o *order) bits(op term.Op, a, b term.Term) term.Term {
 	if o.isConst(a) {
 		a, b = b, a
 	}
-	v, ok := st.Value(b)
-	if !ok || st.Width(a) != 1 || st.Op(a) != term.Extract {
-		return st.Eq(a, b)
-	}
-	args, _ := st.Args(a)
-	of, sign := args[0], st.Word(32, 1<<31)
-	i, _ := st.Bounds(a)
-	switch high, low := of, of; {
-	case st.Width(of) == 64:
-		high, low = split(st, of)
-		if of = high; i == 31 {
-			of = low
+	if v, ok := st.Value(b); ok && st.Op(a) == term.Extract {
+		args, _ := st.Args(a)
+		of := args[0]
+		w := st.Width(of)
+		if hi, lo := st.Bounds(a); hi == w-1 && (w == 64 || w == 32) {
+			rest := ^uint64(0) >> (64 - w) &^ (1<<lo - 1) // leading ones
+			switch {
+			case v.IsZero():
+				return o.leaf(term.Ult, of, st.Word(w, 1<<lo))
+			case v == term.V(rest>>lo):
+				return st.Not(o.leaf(term.Ult, of, st.Word(w, rest)))
+			}
 		}
-		if i != 31 && i != 63 {
-			return st.Eq(a, b)
-		}
-	case st.Width(of) != 32 || i != 31:
-		return st.Eq(a, b)
 	}
-	below := o.halves(term.Ult, of, sign)
-	if v.IsZero() {
-		return below
-	}
-	return st.Not(below)
+	return st.Eq(a, b)
 }
 
 // balance makes a == b + c of a - b == c if that carries nothing out of the low half.

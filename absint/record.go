@@ -70,6 +70,9 @@ type Concrete struct {
 	Resolve func(addr uint64) (Place, bool)
 	// PacketSize is the number of bytes between data and data_end.
 	PacketSize int64
+	// MetaSize is the number of bytes between data_meta and data; offsets of places in the
+	// packet count from data.
+	MetaSize int64
 	// inGlobal: memory arguments may be any memory.
 	inGlobal bool
 }
@@ -209,6 +212,9 @@ func (s *State) admitCell(c *Concrete, v domains.Var, bits uint64, env []uint64,
 	}
 	if !ok {
 		return sayf(explain, "%#x is no address, but a %s pointer is expected", func() []any { return []any{bits, cell.Kind} })
+	}
+	if cell.Kind == PacketMeta {
+		p.Off += c.MetaSize
 	}
 	if cell.Kind == PacketEnd || cell.Kind == PacketMeta {
 		if p.Kind != Packet || cell.Kind == PacketEnd && p.Off != c.PacketSize {

@@ -446,14 +446,16 @@ func (m *Machine) charge(n int) {
 
 // within returns a number between bounds, for seed 0 the one nearest to 0.
 func (m *Machine) within(lo, hi int64) uint64 {
-	if m.in.Seed == 0 {
-		return m.result(uint64(min(max(0, lo), max(lo, hi))))
+	hi = max(lo, hi)
+	model := min(max(0, lo), hi)
+	if m.in.Seed != 0 && hi > lo {
+		n, _ := bits.Mul64(m.draw(), uint64(hi-lo)+1)
+		model = lo + int64(n)
 	}
-	if hi <= lo {
-		return m.result(uint64(lo))
+	if v := int64(m.result(uint64(model))); lo <= v && v <= hi {
+		return uint64(v)
 	}
-	n, _ := bits.Mul64(m.draw(), uint64(hi-lo)+1)
-	return m.result(uint64(lo) + n)
+	return uint64(model) // the input asks for what the helper never returns
 }
 
 // release ends a reference.

@@ -362,3 +362,6 @@ func (o *Observation) PacketData() int64 { return int64(o.m.ctx.data - o.m.ctx.m
 
 // PacketSize returns the bytes between data and data_end.
 func (o *Observation) PacketSize() int { return o.m.ctx.linear() }
+
+// MetaSize returns the bytes of metadata before the packet.
+func (o *Observation) MetaSize() int { return o.m.ctx.data - o.m.ctx.meta }

@@ -106,7 +106,7 @@ func (o *observer) observe(ob *exec.Observation) {
 		return
 	}
 	o.points++
-	c := absint.Concrete{Depth: ob.Frame, Stack: ob.Stack, PacketSize: int64(ob.PacketSize())}
+	c := absint.Concrete{Depth: ob.Frame, Stack: ob.Stack, PacketSize: int64(ob.PacketSize()), MetaSize: int64(ob.MetaSize())}
 	for f := 0; f < ob.Frame; f++ {
 		c.Calls[f] = int32(ob.CallSite(f))
 	}
@@ -124,15 +124,16 @@ func (o *observer) observe(ob *exec.Observation) {
 		if !ok || !p.Live {
 			return absint.Place{}, false
 		}
-		return place(p)
+		return place(p, int64(ob.MetaSize()))
 	}
 	if ok, why := o.inv.Admits(ob.PC, &c); !ok {
 		o.pc, o.why, o.unreachable = ob.PC, why, o.inv.Count(ob.PC) == 0
 	}
 }
 
-// place translates an address of the memory model to what cells say.
-func place(p exec.Place) (absint.Place, bool) {
+// place translates an address of the memory model to what cells say. meta is the
+// size of the metadata, where the packet's object begins.
+func place(p exec.Place, meta int64) (absint.Place, bool) {
 	q := absint.Place{Region: p.Object, Off: p.Offset}
 	switch p.Kind {
 	case exec.KindContext:
@@ -140,7 +141,7 @@ func place(p exec.Place) (absint.Place, bool) {
 	case exec.KindStack:
 		q.Kind, q.Off = absint.StackPtr, p.Offset-512
 	case exec.KindPacket:
-		q.Kind = absint.Packet
+		q.Kind, q.Off = absint.Packet, p.Offset-meta
 	case exec.KindMap:
 		q.Kind = absint.MapPtr
 	case exec.KindValue:
@@ -166,7 +167,8 @@ var sockets = map[platform.ValueKind]absint.Kind{
 }
 
 // Inputs makes n inputs: packets of many lengths, some with the headers that
-// programs look for, and maps with and without elements.
+// programs look for, and maps with and without elements, some made up when a
+// program asks for them.
 func Inputs(p *loader.Program, seed uint64, n int) []*exec.Input {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	lengths := []int{14, 0, 64, 34, 54, 15, 128, 1, 62, 256, 42, 1500}
@@ -184,6 +186,7 @@ func Inputs(p *loader.Program, seed uint64, n int) []*exec.Input {
 		if i%4 >= 2 {
 			in.Maps = elements(p, rng)
 		}
+		in.Lazy = i%6 == 1 || i%6 == 4
 		for k := 0; i%5 == 4 && k < 32; k++ {
 			in.Results = append(in.Results, boundary(rng))
 		}

@@ -101,9 +101,6 @@ type stub struct {
 	emit func()
 }
 
-// maxRegs is what a register number of an instruction is below.
-const maxRegs = isa.NumRegs
-
 // compile translates a program; proved allows accesses without checks. It fails if the program has what it cannot
 // translate; it never leaves anything out.
 func compile(c *exec.Code, feat features, proved bool) (*output, error) {
@@ -162,7 +159,7 @@ func (k *compiler) survey() error {
 		if form == exec.ForMachine {
 			continue
 		}
-		if in.Dst >= maxRegs || in.Src >= maxRegs {
+		if in.Dst >= isa.NumRegs || in.Src >= isa.NumRegs {
 			return fmt.Errorf("not compiled: instruction %d: no such register", k.in.Slot(i))
 		}
 		if form != exec.Call && in.Defs().Has(isa.R10) {

@@ -224,3 +224,32 @@ func TestFrameOfEnter(t *testing.T) {
 		t.Errorf("native code uses %d bytes of %d", localsSize, reserved)
 	}
 }
+
+// TestEntries: a callback may begin anywhere, also at a jump whose comparison the
+// instruction before makes needless for those who come from there.
+func TestEntries(t *testing.T) {
+	needJIT(t)
+	for _, code := range []uint8{isa.CodeJEQ, isa.CodeJNE} {
+		insns := []isa.Instruction{
+			{Op: isa.ClassALU64 | isa.CodeMOV, Dst: isa.R1, Imm: 4},
+			{Op: isa.OpLdImm64, Dst: isa.R2, Src: isa.PseudoFunc, Imm: 7}, {},
+			{Op: isa.ClassALU64 | isa.CodeADD, Dst: isa.R2, Imm: 1},
+			{Op: isa.OpMovX, Dst: isa.R3, Src: isa.R10},
+			{Op: isa.ClassALU64 | isa.CodeMOV, Dst: isa.R4},
+			{Op: isa.OpCall, Imm: 181}, // bpf_loop
+			{Op: isa.OpExit},
+			{Op: isa.ClassALU64 | isa.CodeMOV, Dst: isa.R1, Imm: 3},
+			{Op: isa.ClassALU64 | isa.CodeADD, Dst: isa.R1, Imm: 5}, // the address
+			{Op: isa.ClassJMP | code, Dst: isa.R1, Off: 2},          // plus one
+			{Op: isa.ClassALU64 | isa.CodeMOV, Dst: isa.R0},
+			{Op: isa.OpExit},
+			{Op: isa.ClassALU64 | isa.CodeMOV, Dst: isa.R0, Imm: 1},
+			{Op: isa.OpExit},
+		}
+		want := map[uint8]uint64{isa.CodeJEQ: 1, isa.CodeJNE: 2}[code] // turns of the loop
+		o := both(t, &loader.Program{Type: "xdp", License: "GPL", Insns: insns}, exec.Options{}, &exec.Input{})
+		if o.R0 != want || (o.Fault != exec.NoFault && o.Fault != exec.ExitValue) {
+			t.Errorf("code %#x: %+v, want %d", code, o, want)
+		}
+	}
+}

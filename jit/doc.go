@@ -11,7 +11,8 @@
 // Accesses are checked: an address names an object, and the code looks its bytes up
 // in the run's table of regions as the interpreter does. The last object that an
 // instruction's base register led to is remembered (slots.go), so that the usual check is
-// one subtraction and one comparison. Stack accesses at constant offsets need none.
+// one subtraction and one comparison. Stack accesses at constant offsets need none, nor
+// do inner loops of programs that are said to carry a checked proof (loops.go).
 //
 // Steps are counted a block at a time in a register that counts down, and looked at
 // where code goes backwards. It never starts with more than a slice of the fuel: the

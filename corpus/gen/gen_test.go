@@ -2,6 +2,7 @@ package gen
 
 import (
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -55,7 +56,52 @@ func TestAccepted(t *testing.T) {
 			t.Logf("%5d %s", k, w)
 		}
 	}
-	if ours < n*6/10 {
-		t.Errorf("only %d of %d programs are accepted", ours, n)
+	if ours < n*6/10 || live && theirs < n*6/10 {
+		t.Errorf("of %d programs only %d are accepted by us, %d by Linux", n, ours, theirs)
+	}
+}
+
+// TestDeterministic makes programs twice.
+func TestDeterministic(t *testing.T) {
+	for seed := range uint64(50) {
+		a, b := FromSeed(seed), FromSeed(seed)
+		if !slices.Equal(a.Insns, b.Insns) || a.Type != b.Type || len(a.Maps) != len(b.Maps) || a.Deterministic != b.Deterministic {
+			t.Fatalf("seed %d gives two programs", seed)
+		}
+	}
+}
+
+// TestShapes checks that what verifiers get wrong does come up.
+func TestShapes(t *testing.T) {
+	seen := map[string]bool{}
+	for seed := range uint64(300) {
+		p := FromSeed(seed)
+		for pc, i := range p.Insns {
+			switch {
+			case i.IsLocalCall():
+				seen["calls of subprograms"] = true
+			case i.IsCall():
+				seen["calls of helpers"] = true
+			case i.IsAtomic():
+				seen["atomic operations"] = true
+			case i.IsPacketLoad():
+				seen["packet loads"] = true
+			case i.IsCondJump() && i.JumpOffset() < 0:
+				seen["loops"] = true
+			case i.IsCondJump() && i.Class() == isa.ClassJMP32:
+				seen["32-bit comparisons"] = true
+			case i.IsALU() && i.Code() == isa.CodeEND:
+				seen["byte swaps"] = true
+			case i.IsALU() && i.Code() == isa.CodeMOV && i.Off != 0 && pc > 0:
+				seen["sign extension"] = true
+			case i.IsALU() && (i.Code() == isa.CodeDIV || i.Code() == isa.CodeMOD) && i.Off == 1:
+				seen["signed division"] = true
+			case i.Class() == isa.ClassLDX && i.Mode() == isa.ModeMEMSX:
+				seen["sign-extending loads"] = true
+			}
+		}
+	}
+	if len(seen) != 10 {
+		t.Errorf("300 programs have only %v", seen)
 	}
 }

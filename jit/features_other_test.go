@@ -2,8 +2,14 @@
 
 package jit
 
-import "github.com/bpfcheck/bpfcheck/exec"
+import (
+	"time"
+
+	"github.com/bpfcheck/bpfcheck/exec"
+)
 
 const hasBMI2 = false
 
 func engineWith(features, int64) exec.Engine { return nil }
+
+func cpuTime() time.Duration { return 0 }

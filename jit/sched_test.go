@@ -33,7 +33,7 @@ loop:
 	r2 |= 0x10000001
 	goto loop`
 
-// timed is an engine that notes how long each stay in native code takes.
+// timed is an engine that notes how much processor time each stay in native code takes.
 type timed struct {
 	exec.Engine
 	mu    sync.Mutex
@@ -41,9 +41,9 @@ type timed struct {
 }
 
 func (e *timed) Run(m *exec.Machine, c *exec.Code, i int32) int32 {
-	start := time.Now()
+	start := cpuTime()
 	i = e.Engine.Run(m, c, i)
-	d := time.Since(start)
+	d := cpuTime() - start
 	e.mu.Lock()
 	e.stays = append(e.stays, d)
 	e.mu.Unlock()
@@ -59,9 +59,9 @@ func stopping() *metrics.Float64Histogram {
 }
 
 // TestCollection: a garbage collection does not wait for native code. The code
-// returns to Go within a millisecond however slow its instructions; the operating
-// system may take the processor from it on a busy machine, so that the bound is asserted
-// for the median and all figures are logged.
+// returns to Go within a millisecond of processor time however slow its instructions.
+// How long a collection waits for that also depends on what else the machine runs, so
+// that this bound is asserted for the median and all figures are logged.
 func TestCollection(t *testing.T) {
 	needJIT(t)
 	e := &timed{Engine: engineWith(features{bmi2: hasBMI2}, slice)}
@@ -74,6 +74,8 @@ func TestCollection(t *testing.T) {
 	running.Store(true)
 	done := make(chan exec.Outcome)
 	go func() {
+		runtime.LockOSThread() // cpuTime is the thread's
+		defer runtime.UnlockOSThread()
 		o := r.Run(&exec.Input{Fuel: 40_000_000})
 		running.Store(false)
 		done <- o
@@ -96,8 +98,8 @@ func TestCollection(t *testing.T) {
 	slices.Sort(waits)
 	slices.Sort(e.stays)
 	stay := e.stays[len(e.stays)/2]
-	if stay > 700*time.Microsecond {
-		t.Errorf("the median stay in native code is %v", stay)
+	if high := e.stays[len(e.stays)*99/100]; high > time.Millisecond {
+		t.Errorf("the longest stays in native code take %v", high)
 	}
 	if n < 5 || len(waits) == 0 {
 		t.Fatalf("%d collections", n)

@@ -46,7 +46,7 @@ func FuzzGenerated(f *testing.F) {
 			t.Skip()
 		}
 		c := config(t)
-		c.MaxInsns = 20_000
+		c.MaxInsns = 3000 // many states at a point make the oracle slow
 		p := gen.New(choices)
 		if _, bad := Contain(p.Program, c, Inputs(p.Program, seed, 3)); bad != nil {
 			t.Fatalf("%v\n%s", bad, Text(p.Program, "finding", "safe"))

@@ -144,6 +144,9 @@ func (m *mutant) kill(t *testing.T, dir string) (string, error) {
 	}
 	own := "./" + path.Dir(filepath.ToSlash(rel))
 	all := append(slices.Clone(killers), killer{"tests of " + own[2:], own, ".", nil})
+	if strings.HasPrefix(own, "./domains/") {
+		all = append(all, killer{"laws of all domains", "./domains/all", ".", nil})
+	}
 	for _, k := range all {
 		out, err := command(t, dir, k.env, "test", "-short", "-overlay", list, "-run", k.run, k.pkg)
 		if err == nil {

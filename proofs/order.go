@@ -35,7 +35,7 @@ const orderBudget = 50_000
 
 // maxOperands and maxExact bound the words of one width whose order is spelled out, a cubic
 // number of clauses.
-const maxOperands, maxExact = 48, 20
+const maxOperands, maxExact = 72, 20
 
 // byOrder rewrites formulas, and returns what is known of the new Bools.
 func byOrder(st *term.Store, formulas []term.Term, keepBits bool) (rewritten, lemmas []term.Term) {

@@ -64,6 +64,8 @@ func (p *program) compile(prog *loader.Program, observe bool) *Code {
 	c.emit(len(prog.Insns), trap(ControlFlow))
 	c.link()
 	c.guard()
+	// The walk computes the address behind the trap; it has to lie in the same object.
+	c.insns = append(c.insns, insn{})[:len(c.insns)]
 	return c.Code
 }
 

@@ -217,7 +217,11 @@ func (h *Harness) leaks(p *loader.Program) bool {
 	res := absint.Analyze(&q, c)
 	for i := range res.Diagnostics {
 		d := &res.Diagnostics[i]
-		if d.Rule == absint.Uninitialised.String() || d.Rule == absint.PointerLeak.String() || strings.Contains(d.Message, "written") {
+		switch d.Rule {
+		case absint.Uninitialised.String(), absint.PointerLeak.String(), absint.PointerArith.String(), absint.SpillIntegrity.String():
+			return true
+		}
+		if strings.Contains(d.Message, "written") {
 			return true
 		}
 	}

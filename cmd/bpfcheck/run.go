@@ -347,6 +347,8 @@ func (r *runCmd) print(e *env, c exec.CaseRun, report *exec.Report) int {
 		}
 	case c.Checked && c.R0 != c.Want:
 		fmt.Fprintf(&b, "r0 = %d (%#x) after %d instructions, but %d (%#x) is expected", c.R0, c.R0, c.Steps, c.Want, c.Want)
+	case c.Steps == 0: // the kernel does not count
+		fmt.Fprintf(&b, "r0 = %d (%#x)", c.R0, c.R0)
 	default:
 		fmt.Fprintf(&b, "r0 = %d (%#x) after %d instructions", c.R0, c.R0, c.Steps)
 	}

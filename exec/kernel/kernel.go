@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"unsafe"
@@ -97,8 +98,11 @@ var testable = map[string]bool{
 type program struct {
 	mu   sync.Mutex
 	prog *loader.Program
+	opts exec.Options
 	kind *ebpf.Program
 	maps []*ebpf.Map
+	// tails are the programs that tail calls may go to, by name, as far as asked for.
+	tails map[string]*ebpf.Program
 }
 
 // Load implements exec.Executor. The error is ErrPermission, a *Rejected, or says
@@ -145,14 +149,23 @@ func load(p *loader.Program, opts exec.Options) (*program, error) {
 	case len(p.Insns) == 0 || len(p.Insns) > 1<<20:
 		return nil, fmt.Errorf("kernel: %d instructions", len(p.Insns))
 	}
-	kind, ok := opts.Target.ProgType(p.Type)
-	if !ok {
-		return nil, fmt.Errorf("kernel: unknown program type %q", p.Type)
+	k := &program{prog: p, opts: opts, tails: map[string]*ebpf.Program{}}
+	err := k.makeMaps(opts.Target)
+	if err == nil {
+		k.kind, err = k.load(p)
 	}
-	k := &program{prog: p}
-	if err := k.makeMaps(opts.Target); err != nil {
+	if err != nil {
 		k.Close()
 		return nil, err
+	}
+	return k, nil
+}
+
+// load gives one program over the maps of k to the kernel.
+func (k *program) load(p *loader.Program) (*ebpf.Program, error) {
+	kind, ok := k.opts.Target.ProgType(p.Type)
+	if !ok {
+		return nil, fmt.Errorf("kernel: unknown program type %q", p.Type)
 	}
 	img := &image{typ: kind.ID, attach: p.Attach, flags: p.Flags, license: p.License, insns: append([]isa.Instruction(nil), p.Insns...)}
 	if p.StrictAlignment {
@@ -160,27 +173,30 @@ func load(p *loader.Program, opts exec.Options) (*program, error) {
 	}
 	for _, r := range p.Refs {
 		switch r.Kind {
-		case loader.RefMap:
-			img.insns[r.Insn].Imm = int32(k.maps[r.Map].FD())
-		case loader.RefMapValue:
-			img.insns[r.Insn].Imm, img.insns[r.Insn].Next = int32(k.maps[r.Map].FD()), r.Offset
+		case loader.RefMap, loader.RefMapValue:
+			n := slices.Index(k.prog.Maps, p.Maps[r.Map])
+			if n < 0 {
+				return nil, fmt.Errorf("kernel: instruction %d refers to a map of another program", r.Insn)
+			}
+			img.insns[r.Insn].Imm = int32(k.maps[n].FD())
+			if r.Kind == loader.RefMapValue {
+				img.insns[r.Insn].Next = r.Offset
+			}
 		case loader.RefFunc:
 		default:
-			k.Close()
 			return nil, fmt.Errorf("kernel: instruction %d refers to a kernel symbol", r.Insn)
 		}
 	}
 	fd, log, err := img.load()
 	if err != nil {
-		k.Close()
 		return nil, &Rejected{err, log}
 	}
-	if k.kind, err = ebpf.NewProgramFromFD(fd); err != nil {
+	made, err := ebpf.NewProgramFromFD(fd)
+	if err != nil {
 		unix.Close(fd)
-		k.Close()
 		return nil, fmt.Errorf("kernel: %w", err)
 	}
-	return k, nil
+	return made, nil
 }
 
 // Close gives program and maps back. Without it they go with the garbage.
@@ -189,10 +205,13 @@ func (k *program) Close() error {
 	for _, m := range k.maps {
 		errs = append(errs, m.Close())
 	}
+	for _, p := range k.tails {
+		errs = append(errs, p.Close())
+	}
 	if k.kind != nil {
 		errs = append(errs, k.kind.Close())
 	}
-	k.maps, k.kind = nil, nil
+	k.maps, k.kind, k.tails = nil, nil, nil
 	return errors.Join(errs...)
 }
 

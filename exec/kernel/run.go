@@ -94,7 +94,11 @@ func (k *program) run(in *exec.Input) (out exec.Outcome, err error) {
 		return out, errors.New("kernel: the program was closed")
 	}
 	for i, m := range k.prog.Maps {
-		if err := reset(k.maps[i], m, in.Maps[m.Name]); err != nil {
+		fill := reset
+		if m.Type == "prog_array" {
+			fill = k.fillPrograms
+		}
+		if err := fill(k.maps[i], m, in.Maps[m.Name]); err != nil {
 			return out, fmt.Errorf("kernel: map %q: %w", m.Name, err)
 		}
 	}
@@ -132,6 +136,42 @@ func (k *program) run(in *exec.Input) (out exec.Outcome, err error) {
 		*in.Report = exec.Report{Packet: left, Values: values}
 	}
 	return exec.Outcome{R0: uint64(r0), Hash: exec.Digest(k.prog, left, values)}, nil
+}
+
+// fillPrograms puts programs into a program array: the value of an element is the
+// name of one in Options.Programs.
+func (k *program) fillPrograms(array *ebpf.Map, m *loader.Map, entries []exec.Entry) error {
+	if m.MaxEntries > maxReset {
+		return fmt.Errorf("%d elements are too many to reset", m.MaxEntries)
+	}
+	for i := range m.MaxEntries {
+		if err := array.Delete(i); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+			return err
+		}
+	}
+	for _, e := range entries {
+		name := string(e.Value)
+		p := k.tails[name]
+		if p == nil {
+			def := k.opts.Programs[name]
+			if def == nil {
+				return fmt.Errorf("no program %q", name)
+			}
+			q := *def
+			if q.License == "" {
+				q.License = k.prog.License
+			}
+			var err error
+			if p, err = k.load(&q); err != nil {
+				return fmt.Errorf("program %q: %w", name, err)
+			}
+			k.tails[name] = p
+		}
+		if err := array.Put(e.Key, uint32(p.FD())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // maxReset bounds the elements of a map that a run looks at.

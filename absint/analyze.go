@@ -166,11 +166,8 @@ func (a *analysis) prepare(c Config) bool {
 		return false
 	}
 	a.pt, a.ctx = pt, a.target.Context(pt, a.prog.Attach)
+	// Unprivileged here is without CAP_PERFMON but with CAP_BPF: the long limit holds.
 	limit := a.limits.Insns
-	if a.prog.Unprivileged {
-		// Without CAP_PERFMON, but with CAP_BPF: the long limit still holds.
-		limit = a.limits.Insns
-	}
 	if len(a.insns) > limit {
 		a.refuted(0, "V46", Policy, fmt.Sprintf("the program has %d instructions; the target takes %d", len(a.insns), limit))
 		return false

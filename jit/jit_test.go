@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/bpfcheck/bpfcheck/exec"
+	"github.com/bpfcheck/bpfcheck/exec/speed"
 	"github.com/bpfcheck/bpfcheck/isa"
 	"github.com/bpfcheck/bpfcheck/loader"
 	"github.com/bpfcheck/bpfcheck/platform"
@@ -167,12 +168,12 @@ func TestCaseRuns(t *testing.T) {
 // gives.
 func TestSpeedPrograms(t *testing.T) {
 	needJIT(t)
-	for _, p := range speedPrograms {
-		t.Run(p.name, func(t *testing.T) {
-			slow := inputFor(p.name, p.bytes)
+	for _, p := range speed.Programs {
+		t.Run(p.Name, func(t *testing.T) {
+			slow := &exec.Input{Data: p.Memory()}
 			tired := *slow
 			tired.Fuel = 1001
-			both(t, &loader.Program{Insns: assemble(t, p.text)}, exec.Options{}, slow, &tired)
+			both(t, &loader.Program{Insns: assemble(t, p.Text)}, exec.Options{}, slow, &tired)
 		})
 	}
 }

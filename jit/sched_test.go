@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/bpfcheck/bpfcheck/exec"
+	"github.com/bpfcheck/bpfcheck/exec/speed"
 	"github.com/bpfcheck/bpfcheck/loader"
 )
 
@@ -125,7 +126,7 @@ func TestSignals(t *testing.T) {
 		t.Skip(err) // somebody else profiles
 	}
 	defer pprof.StopCPUProfile()
-	p := &loader.Program{Insns: assemble(t, speedPrograms[0].text)}
+	p := &loader.Program{Insns: assemble(t, speed.Programs[0].Text)}
 	r, err := JIT{}.Load(p, exec.Options{Target: target})
 	if err != nil {
 		t.Fatal(err)
